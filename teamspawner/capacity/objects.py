@@ -1,0 +1,292 @@
+"""What the scheduler looks at, as immutable values; names follow the Kubernetes API.
+
+Sizes are whole numbers: ``cpu`` in millicores, every other resource in its own
+unit (bytes, devices, pods), already rounded up as the scheduler rounds them.
+Equal pods are one object: a pod on a node has no name here, because no rule of
+the scheduler asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+Resources = Mapping[str, int]
+"""Resource name, as Kubernetes spells it, to amount: millicores for ``cpu``, else whole units."""
+
+Labels = Mapping[str, str]
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+NOTHING: Resources = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """A mark on a node that keeps away pods without the matching toleration."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """A pod's permission to be placed in spite of taints; empty fields match all, as in the API."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One expression over labels: ``key operator values``."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTerm:
+    """One node selector term: all its expressions must hold; an empty term matches nothing."""
+
+    expressions: tuple[Requirement, ...] = ()
+    fields: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector over pods or namespaces; an empty one matches everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodTerm:
+    """One required pod (anti-)affinity term. ``selector`` None matches no pod."""
+
+    topology_key: str
+    selector: Selector | None
+    namespaces: tuple[str, ...] = ()
+    namespace_selector: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One ``DoNotSchedule`` topology spread constraint."""
+
+    topology_key: str
+    max_skew: int
+    selector: Selector | None
+    min_domains: int | None = None
+    node_affinity_policy: str = "Honor"
+    node_taints_policy: str = "Ignore"
+    match_label_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A port claimed on the node itself; empty ``ip`` means every address."""
+
+    protocol: str
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeUse:
+    """One volume of a pod that a filter looks at.
+
+    ``kind`` is ``claim`` (``name`` is the claim's), ``ephemeral`` (the claim made
+    for this pod), or the API's field name of a legacy disk (``name`` its identity).
+    """
+
+    kind: str
+    name: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpec:
+    """Everything in a pod's specification that decides where it may be placed.
+
+    ``requests`` is the effective request: init containers, sidecars, overhead and
+    pod-level resources are in it. For a pod on a node it follows the rules for
+    bound pods (resize status), for a candidate the rules for new ones.
+    """
+
+    requests: Resources = NOTHING
+    priority: int = 0
+    preemption_policy: str = "PreemptLowerPriority"
+    scheduler_name: str = "default-scheduler"
+    node_name: str = ""
+    node_selector: Labels = EMPTY
+    node_terms: tuple[NodeTerm, ...] | None = None
+    tolerations: tuple[Toleration, ...] = ()
+    host_ports: tuple[HostPort, ...] = ()
+    volumes: tuple[VolumeUse, ...] = ()
+    affinity: tuple[PodTerm, ...] = ()
+    anti_affinity: tuple[PodTerm, ...] = ()
+    spread: tuple[Spread, ...] = ()
+    gates: tuple[str, ...] = ()
+    resource_claims: tuple[str, ...] = ()
+    resident: bool = False
+    """True for DaemonSet and static pods, which stay when a node is emptied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod as the scheduler weighs it. Equal pods may be one shared object."""
+
+    namespace: str
+    labels: Labels
+    spec: PodSpec
+    terminating: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pod that is not placed yet: a question to the judge, or one waiting in the cluster."""
+
+    pod: Pod
+    name: str = ""
+    uid: str = ""
+    nominated_node: str = ""
+    judged: bool = False
+    """True once the scheduler has set its PodScheduled condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine as the scheduler sees it: allocatable, never capacity."""
+
+    name: str
+    labels: Labels = EMPTY
+    taints: tuple[Taint, ...] = ()
+    unschedulable: bool = False
+    allocatable: Resources = NOTHING
+    ready: bool = True
+    """The Ready condition: for words only; the scheduler goes by taints."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node with what is on it now: pods bound and unfinished, and the sum of their requests."""
+
+    node: Node
+    pods: tuple[Pod, ...] = ()
+    used: Resources = NOTHING
+
+    def free(self, resource: str) -> int:
+        """Allocatable less requests of one resource; may be negative."""
+        return self.node.allocatable.get(resource, 0) - self.used.get(resource, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim. ``volume`` is empty while unbound."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    volume: str = ""
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ()
+    requested_bytes: int = 0
+    selected_node: str = ""
+    bind_completed: bool = True
+    owner_uid: str = ""
+    deleting: bool = False
+    lost: bool = False
+    volume_mode: str = "Filesystem"
+    selector: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A PersistentVolume."""
+
+    name: str
+    labels: Labels = EMPTY
+    node_terms: tuple[NodeTerm, ...] | None = None
+    csi_driver: str = ""
+    csi_handle: str = ""
+    capacity_bytes: int = 0
+    access_modes: tuple[str, ...] = ()
+    storage_class: str = ""
+    claim: tuple[str, str, str] | None = None
+    phase: str = "Available"
+    volume_mode: str = "Filesystem"
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClass:
+    """How claims without a volume get one. ``allowed_topologies``: terms joined by OR."""
+
+    name: str
+    provisioner: str
+    binding_mode: str = "Immediate"
+    allowed_topologies: tuple[NodeTerm, ...] = ()
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StorageCapacity:
+    """A CSIStorageCapacity: room that a driver reports for one class on some nodes."""
+
+    storage_class: str
+    node_selector: Selector | None
+    capacity_bytes: int | None
+    max_volume_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A VolumeAttachment: a volume of ``driver`` held by a node."""
+
+    node: str
+    driver: str
+    volume: str
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Everything about volumes that a verdict may need; empty when never asked for."""
+
+    claims: Mapping[tuple[str, str], Claim] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    classes: Mapping[str, StorageClass] = field(default_factory=dict)
+    attach_limits: Mapping[str, Resources] = field(default_factory=dict)
+    """Node to CSI driver to most volumes (CSINode); a driver without a limit is absent."""
+    capacity_tracked: frozenset[str] = frozenset()
+    """CSI drivers whose CSIDriver says ``storageCapacity: true``."""
+    capacities: tuple[StorageCapacity, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An immutable view of the cluster.
+
+    ``version`` grows with every change that can alter a verdict. ``as_of`` is
+    the time of the last event or bookmark, None for a dump. ``unseen`` holds the
+    plural names of kinds that were not looked at: what depends on them is UNKNOWN.
+    """
+
+    nodes: Mapping[str, NodeState]
+    version: int = 0
+    as_of: datetime | None = None
+    waiting: tuple[Candidate, ...] = ()
+    """Unbound, unfinished pods: nominated, just created, or found to fit nowhere."""
+    storage: Storage = field(default_factory=Storage)
+    namespaces: Mapping[str, Labels] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+    changed: Mapping[str, int] | None = None
+    """Node name to the version that last changed it; None when not tracked."""
+    cluster_version: int = 0
+    """The version of the last change to anything but nodes and the pods on them."""

@@ -1,0 +1,52 @@
+"""The commands: check, fit, explain, capacity, doctor, demo, chart, rbac.
+
+Each command is a module of this package with two functions, found by name:
+``add(parser)`` declares its arguments, ``run(args)`` does it and returns the
+exit code (0 fine, 1 the answer is no, 2 used wrongly, 3 cluster not reachable).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import teamspawner
+
+COMMANDS = {
+    "check": "check the map: all faults, each with place, what is allowed and the nearest fix",
+    "fit": "would the scheduler place these pods?",
+    "explain": "what a person would see, and why each other thing is hidden",
+    "capacity": "what the cluster has, and what is free",
+    "doctor": "permissions, labels, drivers and settings that cannot work, each with its cure",
+    "demo": "a real JupyterHub with a cluster to play with",
+    "chart": "the chart values that follow from the map",
+    "rbac": "the least rights the hub needs for the features in use",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands; used by the docs test too."""
+    top = argparse.ArgumentParser(
+        prog="teamspawner", description=teamspawner.__doc__.splitlines()[0]
+    )
+    top.add_argument("--version", action="version", version=teamspawner.__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        module = import_module(f"teamspawner.cli.{name}")
+        sub = commands.add_parser(name, help=summary, description=summary)
+        module.add(sub)
+        sub.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = parser().parse_args(argv)
+    code: int = arguments.run(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""TeamSpawner itself: list, enforce, start, explain."""

@@ -1,0 +1,1 @@
+"""What may this person have now: tiers times live accelerators, entitlement, caps, choices."""

@@ -1,0 +1,1 @@
+"""Show a Listing as HTML and JSON; decides nothing."""

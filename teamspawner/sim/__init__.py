@@ -1,0 +1,1 @@
+"""An embedded cluster for demo and tests: API server, scheduler, process kubelet, proxy."""

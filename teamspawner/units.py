@@ -1,0 +1,95 @@
+"""Read and print sizes: Kubernetes quantities, and the hub's byte strings.
+
+Two dialects that look alike and differ: to Kubernetes ``4G`` is 4·10⁹, to
+JupyterHub 4·2³⁰. Each function names the dialect it reads; no other module
+looks at a suffix.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from teamspawner.errors import QuantityError
+
+__all__ = ["gib", "map_bytes", "map_millicores", "millicores", "quantity", "units"]
+
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
+    r"(?P<suffix>[KMGTPE]i|[eE][+-]?\d+|[numkMGTPE]?)",
+    re.ASCII,
+)
+_DECIMAL = ("", "k", "M", "G", "T", "P", "E")
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_SMALL = ("", "m", "u", "n")
+_SCALE = {
+    **{suffix: Fraction(1, 1000**power) for power, suffix in enumerate(_SMALL)},
+    **{suffix: Fraction(1000**power) for power, suffix in enumerate(_DECIMAL)},
+    **{suffix: Fraction(1024**power) for power, suffix in enumerate(_BINARY)},
+}
+_ALLOWED_QUANTITY = (
+    "a number, then Ki, Mi, Gi, Ti, Pi, Ei, n, u, m, k, M, G, T, P, E or an exponent"
+)
+_ALLOWED_BYTES = "bytes, or a number with K, M, G, T, Ki, Mi, Gi or Ti (1024-based)"
+_NANO = 10**9
+
+
+@lru_cache(maxsize=4096)
+def quantity(text: str | float) -> Fraction:
+    """Read a Kubernetes quantity exactly.
+
+    Finer than nano is rounded away from zero, as the API server does on
+    reading (apimachinery ``quantity.go``).
+
+    Raises:
+        QuantityError: When the text is not in the grammar of the API.
+    """
+    found = _QUANTITY.fullmatch(str(text))
+    if found is None or isinstance(text, bool):
+        raise QuantityError(text, _ALLOWED_QUANTITY)
+    suffix = found["suffix"]
+    scale = _SCALE[suffix] if suffix in _SCALE else Fraction(10) ** int(suffix[1:])
+    nanos = Fraction(found["number"]) * scale * _NANO
+    return Fraction(math.ceil(nanos) if nanos >= 0 else math.floor(nanos), _NANO)
+
+
+def millicores(text: str | float) -> int:
+    """Read a Kubernetes CPU quantity as millicores, rounded up as the scheduler does."""
+    return math.ceil(quantity(text) * 1000)
+
+
+def units(text: str | float) -> int:
+    """Read any other Kubernetes quantity in whole units (bytes, devices), rounded up."""
+    return math.ceil(quantity(text))
+
+
+def map_bytes(text: str | int) -> int:
+    """Read a size of memory as the map and JupyterHub spell it: ``G`` and ``Gi`` are both 2³⁰.
+
+    Raises:
+        QuantityError: When it is no such size, or is negative.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i|iB|B)?", str(text), re.ASCII)
+    if found is None or isinstance(text, bool):
+        raise QuantityError(text, _ALLOWED_BYTES)
+    return math.ceil(Fraction(found[1]) * 1024 ** " KMGT".index(found[2] or " "))
+
+
+def map_millicores(text: str | float) -> int:
+    """Read a number of CPUs of the map (``2``, ``0.5``, ``500m``) as millicores, rounded up.
+
+    Raises:
+        QuantityError: When it is no quantity, or is negative.
+    """
+    value = millicores(text)
+    if value < 0:
+        raise QuantityError(text, "a number of CPUs, such as 2, 0.5 or 500m")
+    return value
+
+
+def gib(size_bytes: int) -> str:
+    """Print bytes for people, in GiB or MiB with at most one decimal: ``55 GiB``."""
+    unit, name = (2**30, "GiB") if abs(size_bytes) >= 2**30 else (2**20, "MiB")
+    return f"{round(size_bytes / unit, 1):g} {name}"
