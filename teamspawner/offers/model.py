@@ -114,8 +114,8 @@ class Offer:
     startable: bool
     kind: Kind = Kind.NONE
     model: str | None = None
-    requests: Resources = NOTHING
-    limits: Resources = NOTHING
+    requests: Resources = field(default_factory=lambda: NOTHING)
+    limits: Resources = field(default_factory=lambda: NOTHING)
     count: int | None = None
     nodes: int | None = None
     badge: str = ""
@@ -228,5 +228,5 @@ class Choice:
     override: Mapping[str, Any]
     labels: Mapping[str, str]
     requests: Resources
-    devices: Resources = NOTHING
+    devices: Resources = field(default_factory=lambda: NOTHING)
     start_timeout_s: int | None = None
