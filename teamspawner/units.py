@@ -57,12 +57,14 @@ def quantity(text: str | float) -> Fraction:
     digits = (whole + part).lstrip("0")
     if not digits:
         return Fraction(0)
-    size = _scaled(int(digits[:_DIGITS]), len(digits[_DIGITS:]) - len(part), found["suffix"], text)
+    rest = digits[_DIGITS:]
+    kept = int(digits[:_DIGITS]) + bool(rest.strip("0"))
+    size = _scaled(kept, len(rest) - len(part), found["suffix"], text)
     return -size if found["sign"] == "-" else size
 
 
 def _scaled(digits: int, exponent: int, suffix: str, text: str | float) -> Fraction:
-    """Return ``digits`` × 10^``exponent`` × ``suffix``, above zero; no exponent can make it slow."""
+    """Return ``digits`` × 10^``exponent`` × ``suffix``, above zero, quick for any exponent."""
     if suffix in _SCALE:
         scale = _SCALE[suffix]
     else:

@@ -119,12 +119,12 @@ class PodSpec:
     bound pods (resize status), for a candidate the rules for new ones.
     """
 
-    requests: Resources = NOTHING
+    requests: Resources = field(default_factory=lambda: NOTHING)
     priority: int = 0
     preemption_policy: str = "PreemptLowerPriority"
     scheduler_name: str = "default-scheduler"
     node_name: str = ""
-    node_selector: Labels = EMPTY
+    node_selector: Labels = field(default_factory=lambda: EMPTY)
     node_terms: tuple[NodeTerm, ...] | None = None
     tolerations: tuple[Toleration, ...] = ()
     host_ports: tuple[HostPort, ...] = ()
@@ -165,10 +165,10 @@ class Node:
     """A machine as the scheduler sees it: allocatable, never capacity."""
 
     name: str
-    labels: Labels = EMPTY
+    labels: Labels = field(default_factory=lambda: EMPTY)
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
-    allocatable: Resources = NOTHING
+    allocatable: Resources = field(default_factory=lambda: NOTHING)
     ready: bool = True
     """The Ready condition: for words only; the scheduler goes by taints."""
 
@@ -179,7 +179,7 @@ class NodeState:
 
     node: Node
     pods: tuple[Pod, ...] = ()
-    used: Resources = NOTHING
+    used: Resources = field(default_factory=lambda: NOTHING)
     repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
     """The pods with required anti-affinity: they can keep others off this and other nodes."""
 
@@ -218,7 +218,7 @@ class Volume:
     """A PersistentVolume."""
 
     name: str
-    labels: Labels = EMPTY
+    labels: Labels = field(default_factory=lambda: EMPTY)
     node_terms: tuple[NodeTerm, ...] | None = None
     csi_driver: str = ""
     csi_handle: str = ""
