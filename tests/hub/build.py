@@ -35,7 +35,7 @@ def a_pod(
     return {"metadata": {"name": "jupyter-ada", "namespace": "hub"}, "spec": {}, "status": status}
 
 
-def _condition(scheduled: bool) -> dict[str, str]:
+def _condition(scheduled: bool) -> dict[str, str]:  # noqa: FBT001
     if scheduled:
         return {"type": "PodScheduled", "status": "True"}
     return {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
