@@ -180,6 +180,12 @@ class NodeState:
     node: Node
     pods: tuple[Pod, ...] = ()
     used: Resources = field(default_factory=lambda: NOTHING)
+    repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
+    """The pods with required anti-affinity: they can keep others off this and other nodes."""
+
+    def __post_init__(self) -> None:
+        repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
+        object.__setattr__(self, "repelling", repelling)
 
     def free(self, resource: str) -> int:
         """Allocatable less requests of one resource; may be negative."""
@@ -204,6 +210,7 @@ class Claim:
     lost: bool = False
     volume_mode: str = "Filesystem"
     selector: Selector | None = None
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +229,7 @@ class Volume:
     phase: str = "Available"
     volume_mode: str = "Filesystem"
     deleting: bool = False
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +294,8 @@ class Snapshot:
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    extended_by_class: frozenset[str] = frozenset()
+    """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
     """Node name to the version that last changed it; None when not tracked."""
     cluster_version: int = 0
