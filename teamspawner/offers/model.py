@@ -32,6 +32,9 @@ class Person:
     name: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    label: str = ""
+    """The value of ``hub.jupyter.org/username`` on this person's pods; empty: made from the name
+    as KubeSpawner makes it."""
 
 
 @dataclass(frozen=True, slots=True)
