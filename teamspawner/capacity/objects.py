@@ -20,6 +20,7 @@ Labels = Mapping[str, str]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 NOTHING: Resources = MappingProxyType({})
+EMPTY_MILLI: Mapping[str, int] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,8 @@ class Claim:
     storage_class: str | None = None
     access_modes: tuple[str, ...] = ()
     requested_bytes: int = 0
+    sized: bool = True
+    """False when it requests no storage at all."""
     selected_node: str = ""
     bind_completed: bool = True
     owner_uid: str = ""
