@@ -35,6 +35,13 @@ class Held(NamedTuple):
         return Held(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
+class Holder(NamedTuple):
+    """What a team holds, and what one person holds of it."""
+
+    team: Held
+    person: Held
+
+
 class Cap(NamedTuple):
     """One cap that applies to a server, with what it would take of it.
 
@@ -77,6 +84,11 @@ class Usage:
     people: Mapping[tuple[str, str], Held]
     tokens: frozenset[str] = frozenset()
 
+    def of(self, team: str, person: str) -> Holder:
+        """What a team holds, and one person (by label) of it."""
+        none = Held()
+        return Holder(self.teams.get(team, none), self.people.get((team, person), none))
+
     def with_reservations(self, held: Iterable[Reservation]) -> Usage:
         """Add the starts under way whose pods are not seen yet."""
         teams, people = dict(self.teams), dict(self.people)
@@ -92,11 +104,9 @@ class Usage:
         return Usage(teams, people, self.tokens)
 
 
-def caps_of(
-    key: str, team: Team, person: str, usage: Usage, requests: Resources, devices: int
-) -> tuple[Cap, ...]:
+def caps_of(team: Team, holder: Holder, requests: Resources, devices: int) -> tuple[Cap, ...]:
     """The caps of a team that one more server of this person would count towards."""
-    all_of, own = usage.teams.get(key, Held()), usage.people.get((key, person), Held())
+    all_of, own = holder
     limits, gpu = team.limits, team.gpu
     rows = (
         ("servers_per_user", limits.servers_per_user, own.servers, 1),

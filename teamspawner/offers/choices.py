@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from teamspawner.capacity.objects import (
     Candidate,
@@ -32,11 +32,17 @@ _ADMISSION = tuple(
 """Added to every pod by the API server (admission DefaultTolerationSeconds)."""
 
 
-def build(
-    parsed: Map, found: Found, size: Size, *, count: int, team: str, image: str | None
-) -> Choice:
+class Pick(NamedTuple):
+    """What is chosen of a variant: devices (0 without), the team charged, an image of the map."""
+
+    gpus: int
+    team: str
+    image: str | None = None
+
+
+def build(parsed: Map, found: Found, size: Size, pick: Pick) -> Choice:
     """Make the choice of one variant, count, team and image."""
-    variant = found.variant
+    variant, (count, team, image) = found.variant, pick
     devices = {variant.resource: count} if found.fleet else {}
     options = {"profile": variant.slug}
     labels = {TIER_LABEL: variant.tier, TEAM_LABEL: team}
@@ -52,7 +58,7 @@ def build(
         tier=variant.tier,
         team=team,
         user_options=options,
-        override=_override(parsed, found, size, devices, team=team, image=image),
+        override=_override(parsed, found, size, pick),
         labels=labels,
         requests={name: amount for name, amount in sizes.items() if amount} | devices,
         devices=devices,
@@ -61,26 +67,19 @@ def build(
     )
 
 
-def _override(
-    parsed: Map,
-    found: Found,
-    size: Size,
-    devices: Mapping[str, int],
-    *,
-    team: str,
-    image: str | None,
-) -> dict[str, Any]:
+def _override(parsed: Map, found: Found, size: Size, pick: Pick) -> dict[str, Any]:
     """KubeSpawner's traits. Accelerators as limits only: the API copies them to requests.
 
     The lists hold the tier's own entries, to be added to the chart's.
     """
-    volumes = parsed.teams[team].volumes
+    volumes = parsed.teams[pick.team].volumes
+    device = found.variant.resource
     override: dict[str, Any] = {
         "cpu_guarantee": _cores(size.cpu),
         "cpu_limit": _cores(size.cpu_limit),
         "mem_guarantee": size.memory,
         "mem_limit": size.memory_limit,
-        "extra_resource_limits": {name: str(count) for name, count in devices.items()},
+        "extra_resource_limits": {device: str(pick.gpus)} if found.fleet else {},
         "extra_resource_guarantees": {},
         "node_selector": dict(found.tier.nodes.selector),
         "node_affinity_required": [_term(term) for term in found.fleet.terms]
@@ -90,8 +89,8 @@ def _override(
         "volumes": [_volume(volume) for volume in volumes],
         "volume_mounts": [_mount(volume) for volume in volumes],
     }
-    if image is not None:
-        override["image"] = parsed.images[image].image
+    if pick.image is not None:
+        override["image"] = parsed.images[pick.image].image
     if found.tier.start_timeout is not None:
         override["start_timeout"] = found.tier.start_timeout
     return override

@@ -1,4 +1,4 @@
-"""The accelerators of the whole cluster, grouped by model and kind; follows changes node by node."""
+"""The accelerators of the cluster, by model and kind; only changed nodes are read again."""
 
 from __future__ import annotations
 

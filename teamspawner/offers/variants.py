@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from teamspawner.capacity.objects import Node, NodeState, Resources, Snapshot, Toleration
@@ -125,8 +125,6 @@ def _told_apart(made: list[Found]) -> Iterator[Found]:
 
 
 def _renamed(variant: Variant, name: str) -> Variant:
-    from dataclasses import replace
-
     return replace(variant, name=name)
 
 
@@ -172,10 +170,10 @@ class Sizes:
             cpu, memory = cpu and cpu * count, memory and memory * count
             return Size(cpu, cpu, memory, memory)
         return Size(
-            tier.cpu and tier.cpu.request,
-            tier.cpu and tier.cpu.limit,
-            tier.memory and tier.memory.request,
-            tier.memory and tier.memory.limit,
+            tier.cpu.request if tier.cpu else None,
+            tier.cpu.limit if tier.cpu else None,
+            tier.memory.request if tier.memory else None,
+            tier.memory.limit if tier.memory else None,
         )
 
     def _smallest(self, found: Found, snapshot: Snapshot | None) -> dict[str, int]:
