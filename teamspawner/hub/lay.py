@@ -7,7 +7,7 @@ from typing import Any
 
 from teamspawner.offers.model import Choice
 
-__all__ = ["as_profile", "own_copy"]
+__all__ = ["as_profile", "own_copy", "touched"]
 
 ADDED = (
     "tolerations",
@@ -41,6 +41,9 @@ def as_profile(spawner: Any, choice: Choice) -> dict[str, Any]:
     A tier of the map adds its lists to the chart's and sets its resources whole;
     an admin's own profile overrides exactly as KubeSpawner documents it.
     """
+    if choice.profile is not None:
+        found: dict[str, Any] = own_copy(dict(choice.profile))
+        return found
     override = own_copy(dict(choice.override))
     if choice.team is not None:
         override |= _added(spawner, override) | _owned(spawner, override)
@@ -72,3 +75,15 @@ def _as_list(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [own_copy(value[key]) for key in sorted(value)]
     return own_copy(list(value or ()))  # type: ignore[no-any-return]
+
+
+def touched(profile: Mapping[str, Any]) -> set[str]:
+    """Names of the settings that a profile with all its choices may override."""
+    names = set(profile.get("kubespawner_override") or {})
+    for option in (profile.get("profile_options") or {}).values():
+        for choice in (
+            *(option.get("choices") or {}).values(),
+            option.get("unlisted_choice") or {},
+        ):
+            names |= set(choice.get("kubespawner_override") or {})
+    return names

@@ -25,7 +25,7 @@ from teamspawner.hub.trouble import (
     unschedulable,
 )
 
-__all__ = ["Patience", "StartTimeoutError", "api_message", "race"]
+__all__ = ["Look", "Patience", "StartTimeoutError", "api_message", "race"]
 
 LOOK_EVERY_S = 0.5
 
@@ -56,33 +56,49 @@ class Patience:
     timeout_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen of a start from outside.
+
+    Attributes:
+        pod: Gives the pod as last seen; None before it is.
+        events: Gives the pod's events so far.
+        scheduled: Told the scheduler's answer, at most once for yes and once for no.
+    """
+
+    pod: Callable[[], dict[str, Any] | None]
+    events: Callable[[], list[dict[str, Any]]]
+    scheduled: Callable[[bool, dict[str, Any]], None]
+
+
 async def race(
     inner: asyncio.Future[str],
-    pod: Callable[[], dict[str, Any] | None],
-    events: Callable[[], list[dict[str, Any]]],
+    look: Look,
     patience: Patience,
-    scheduled: Callable[[bool, dict[str, Any]], None],
+    given_up: asyncio.Future[None] | None = None,
 ) -> str:
     """Return the server's address when it is ready, or raise as soon as it cannot be.
 
     Args:
         inner: KubeSpawner's own start; cancelled when it loses.
-        pod: Gives the pod as last seen; None before it is.
-        events: Gives the pod's events so far.
+        look: The pod, its events, and whom to tell of the scheduler's answer.
         patience: How long to wait for what.
-        scheduled: Told the scheduler's answer, at most once for yes and once for no.
+        given_up: Done when the person no longer wants the server.
 
     Raises:
         Refusal: The pod can never run, the API server refused it, or does not answer.
         StartTimeoutError: It took too long.
     """
-    watch = asyncio.ensure_future(_watch(pod, events, patience, scheduled))
+    watch = asyncio.ensure_future(_watch(look, patience))
     try:
-        both: set[asyncio.Future[Any]] = {inner, watch}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {inner, watch}
+        ends |= {given_up} if given_up else set()
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if inner.done():
             return _result(inner)
-        raise watch.result()
+        if watch.done():
+            raise watch.result()
+        raise Refusal(409, "given-up", "The start was stopped, as you asked.")
     finally:
         for task in (watch, inner):
             task.cancel()
@@ -107,22 +123,17 @@ def api_message(error: ApiException) -> str:
         return str(error.reason or "")
 
 
-async def _watch(
-    pod: Callable[[], dict[str, Any] | None],
-    events: Callable[[], list[dict[str, Any]]],
-    patience: Patience,
-    scheduled: Callable[[bool, dict[str, Any]], None],
-) -> Refusal | StartTimeoutError:
+async def _watch(look: Look, patience: Patience) -> Refusal | StartTimeoutError:
     began = time.monotonic()
     unplaced, unpulled = _Since(), _Since()
     told: set[bool] = set()
     while time.monotonic() - began < patience.timeout_s:
-        seen = pod()
+        seen = look.pod()
         if seen is not None:
-            _tell(seen, told, scheduled)
+            _tell(seen, told, look.scheduled)
             found = hopeless(
                 seen,
-                events(),
+                look.events(),
                 unplaced_s=unplaced.seconds(unschedulable(seen)) - patience.wait_s,
                 unpulled_s=unpulled.seconds(pulls_in_vain(seen)),
                 grace_s=patience.grace_s,
@@ -130,7 +141,7 @@ async def _watch(
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_S)
-    return _too_late(pod(), patience.timeout_s)
+    return _too_late(look.pod(), patience.timeout_s)
 
 
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:

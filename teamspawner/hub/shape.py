@@ -39,7 +39,7 @@ async def manifest(spawner: Any, choice: Choice) -> dict[str, Any]:
     """
     twin = twin_of(spawner)
     twin.profile_list = [as_profile(twin, choice)]
-    twin.user_options = {"profile": choice.slug}
+    twin.user_options = dict(choice.user_options)
     twin.extra_labels = {**twin.extra_labels, **choice.labels}
     await KubeSpawner.load_user_options(twin)
     pod = await KubeSpawner.get_pod_manifest(twin)

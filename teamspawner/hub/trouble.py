@@ -14,6 +14,7 @@ from typing import Any
 from teamspawner.hub.refusal import Refusal
 
 __all__ = [
+    "QUOTA",
     "from_api",
     "hopeless",
     "is_scheduled",
@@ -34,7 +35,7 @@ _NO_SUCH_IMAGE = re.compile(
     r"not found|manifest unknown|does not exist|denied|unauthorized|invalid reference",
     re.IGNORECASE,
 )
-_QUOTA = re.compile(
+QUOTA = re.compile(
     r"exceeded quota: (?P<quota>[^,]+), requested: (?P<asked>.+), "
     r"used: (?P<used>.+), limited: (?P<hard>.+?)\.?$"
 )
@@ -93,7 +94,7 @@ def from_api(status: int | None, message: str) -> Refusal | None:
     """
     if status is None:
         return Refusal(503, "unknown", "The cluster does not answer. Try again in a minute.")
-    quota = _QUOTA.search(message)
+    quota = QUOTA.search(message)
     if status == 403 and quota:  # noqa: PLR2004
         return Refusal(409, "quota", quota_sentence(quota))
     if status in {400, 403, 422}:

@@ -219,6 +219,8 @@ class Choice:
         override: KubeSpawner traits to set, complete: nothing of an earlier choice stays.
         labels: Labels of ours for the pod.
         devices: Accelerator resource to count, checked against the pod at the end.
+        profile: An admin's own profile cut down to what was chosen, as KubeSpawner takes
+            it; None for a tier of the map. ``override`` is empty beside it.
     """
 
     slug: str
@@ -230,3 +232,4 @@ class Choice:
     requests: Resources
     devices: Resources = field(default_factory=lambda: NOTHING)
     start_timeout_s: int | None = None
+    profile: Mapping[str, Any] | None = None

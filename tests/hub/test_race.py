@@ -7,20 +7,20 @@ import aiohttp
 import pytest
 from kubernetes_asyncio.client import ApiException
 
-from teamspawner.hub.race import Patience, StartTimeoutError, race
+from teamspawner.hub.race import Look, Patience, StartTimeoutError, race
 from teamspawner.hub.refusal import Refusal
 from tests.hub.build import a_pod
 
 SHORT = Patience(grace_s=0.2, wait_s=0, timeout_s=3)
+UNSEEN = Look(lambda: None, list, lambda *_: None)
 
 
 async def run(inner, pod=None, patience=SHORT, answers=None):
     told = answers if answers is not None else []
     task = asyncio.ensure_future(inner)
     try:
-        return await race(
-            task, lambda: pod, list, patience, lambda answer, _pod: told.append(answer)
-        )
+        look = Look(lambda: pod, list, lambda answer, _pod: told.append(answer))
+        return await race(task, look, patience)
     finally:
         assert task.done()
 
@@ -110,9 +110,21 @@ async def test_a_cluster_that_does_not_answer_is_said_to_be_away():
 @pytest.mark.asyncio
 async def test_cancelling_the_start_cancels_kubespawners_own():
     inner = asyncio.ensure_future(ready(after_s=60))
-    outer = asyncio.ensure_future(race(inner, lambda: None, list, SHORT, lambda *_: None))
+    outer = asyncio.ensure_future(race(inner, UNSEEN, SHORT))
     await asyncio.sleep(0.05)
     outer.cancel()
     with pytest.raises(asyncio.CancelledError):
+        await outer
+    assert inner.cancelled()
+
+
+@pytest.mark.asyncio
+async def test_a_person_can_give_up_a_start():
+    given_up = asyncio.get_running_loop().create_future()
+    inner = asyncio.ensure_future(ready(after_s=60))
+    outer = asyncio.ensure_future(race(inner, UNSEEN, SHORT, given_up))
+    await asyncio.sleep(0.05)
+    given_up.set_result(None)
+    with pytest.raises(Refusal, match="given-up"):
         await outer
     assert inner.cancelled()
