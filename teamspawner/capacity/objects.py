@@ -20,6 +20,7 @@ Labels = Mapping[str, str]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 NOTHING: Resources = MappingProxyType({})
+EMPTY_MILLI: Mapping[str, int] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,12 @@ class PodSpec:
     bound pods (resize status), for a candidate the rules for new ones.
     """
 
-    requests: Resources = NOTHING
+    requests: Resources = field(default_factory=lambda: NOTHING)
     priority: int = 0
     preemption_policy: str = "PreemptLowerPriority"
     scheduler_name: str = "default-scheduler"
     node_name: str = ""
-    node_selector: Labels = EMPTY
+    node_selector: Labels = field(default_factory=lambda: EMPTY)
     node_terms: tuple[NodeTerm, ...] | None = None
     tolerations: tuple[Toleration, ...] = ()
     host_ports: tuple[HostPort, ...] = ()
@@ -165,10 +166,10 @@ class Node:
     """A machine as the scheduler sees it: allocatable, never capacity."""
 
     name: str
-    labels: Labels = EMPTY
+    labels: Labels = field(default_factory=lambda: EMPTY)
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
-    allocatable: Resources = NOTHING
+    allocatable: Resources = field(default_factory=lambda: NOTHING)
     ready: bool = True
     """The Ready condition: for words only; the scheduler goes by taints."""
 
@@ -179,7 +180,13 @@ class NodeState:
 
     node: Node
     pods: tuple[Pod, ...] = ()
-    used: Resources = NOTHING
+    used: Resources = field(default_factory=lambda: NOTHING)
+    repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
+    """The pods with required anti-affinity: they can keep others off this and other nodes."""
+
+    def __post_init__(self) -> None:
+        repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
+        object.__setattr__(self, "repelling", repelling)
 
     def free(self, resource: str) -> int:
         """Allocatable less requests of one resource; may be negative."""
@@ -197,6 +204,8 @@ class Claim:
     storage_class: str | None = None
     access_modes: tuple[str, ...] = ()
     requested_bytes: int = 0
+    sized: bool = True
+    """False when it requests no storage at all."""
     selected_node: str = ""
     bind_completed: bool = True
     owner_uid: str = ""
@@ -204,6 +213,7 @@ class Claim:
     lost: bool = False
     volume_mode: str = "Filesystem"
     selector: Selector | None = None
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +221,7 @@ class Volume:
     """A PersistentVolume."""
 
     name: str
-    labels: Labels = EMPTY
+    labels: Labels = field(default_factory=lambda: EMPTY)
     node_terms: tuple[NodeTerm, ...] | None = None
     csi_driver: str = ""
     csi_handle: str = ""
@@ -222,6 +232,7 @@ class Volume:
     phase: str = "Available"
     volume_mode: str = "Filesystem"
     deleting: bool = False
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +297,8 @@ class Snapshot:
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    extended_by_class: frozenset[str] = frozenset()
+    """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
     """Node name to the version that last changed it; None when not tracked."""
     cluster_version: int = 0

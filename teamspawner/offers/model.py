@@ -69,6 +69,19 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How far a cap of the map is used up, and what one more server would add."""
+
+    team: str
+    what: str
+    """What is capped, for people: ``GPUs``, ``CPU``, ``servers``."""
+    used: int
+    cap: int
+    adds: int = 0
+    """What this offer would add, in the same unit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One variant, count and team (or one profile and choice) with its verdict.
 
@@ -88,6 +101,8 @@ class Offer:
         badge: A few words of status: ``Free now · 3 more fit``.
         sentence: One plain sentence; no node, no other person.
         alternative: What to take instead when not startable; None when there is none.
+        model_name: The accelerator for people: ``A100 80 GB``; empty without.
+        usage: The caps this offer counts towards, the nearest to its end first.
     """
 
     slug: str
@@ -99,13 +114,15 @@ class Offer:
     startable: bool
     kind: Kind = Kind.NONE
     model: str | None = None
-    requests: Resources = NOTHING
-    limits: Resources = NOTHING
+    requests: Resources = field(default_factory=lambda: NOTHING)
+    limits: Resources = field(default_factory=lambda: NOTHING)
     count: int | None = None
     nodes: int | None = None
     badge: str = ""
     sentence: str = ""
     alternative: Alternative | None = None
+    model_name: str = ""
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +192,7 @@ class Listing:
             map is broken, the cluster is not seen, no team; empty otherwise.
         as_of: When the cluster was seen; None when never.
         stale: True when ``as_of`` is too old for any verdict.
+        groups_as_of: When the groups were last read from the sign-in; None when not known.
     """
 
     person: Person
@@ -184,6 +202,7 @@ class Listing:
     as_of: datetime | None = None
     stale: bool = False
     notice: str = ""
+    groups_as_of: datetime | None = None
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -200,6 +219,8 @@ class Choice:
         override: KubeSpawner traits to set, complete: nothing of an earlier choice stays.
         labels: Labels of ours for the pod.
         devices: Accelerator resource to count, checked against the pod at the end.
+        profile: An admin's own profile cut down to what was chosen, as KubeSpawner takes
+            it; None for a tier of the map. ``override`` is empty beside it.
     """
 
     slug: str
@@ -209,5 +230,6 @@ class Choice:
     override: Mapping[str, Any]
     labels: Mapping[str, str]
     requests: Resources
-    devices: Resources = NOTHING
+    devices: Resources = field(default_factory=lambda: NOTHING)
     start_timeout_s: int | None = None
+    profile: Mapping[str, Any] | None = None

@@ -1,0 +1,207 @@
+"""Name, label and set every Prometheus metric of ours.
+
+They live on the default registry and so appear on ``/hub/metrics``, under
+JupyterHub's own prefix; no port is opened here. Labels take only keys of the map
+and labels of nodes, never what a person typed, so their number stays bounded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyterhub.metrics import metrics_prefix
+from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from teamspawner.offers.model import Offer
+
+SUBSYSTEM = "teamspawner"
+Sample = tuple[tuple[str, ...], float]
+WANTED = ("tier", "model", "team")
+LACKING = ("busy", "cap", "quota", "never", "unknown")
+"""Reasons that mean "wanted and got none"; their series exist from the first page on."""
+
+OFFERS = Counter(
+    "offers",
+    "Offers shown to people, by verdict; one for each variant, count and team on each page.",
+    [*WANTED, "verdict"],
+    namespace=metrics_prefix,
+    subsystem=SUBSYSTEM,
+)
+STARTS = Counter(
+    "starts",
+    "Starts that the gate let pass.",
+    WANTED,
+    namespace=metrics_prefix,
+    subsystem=SUBSYSTEM,
+)
+REFUSALS = Counter(
+    "refusals",
+    "Starts refused by the gate; tier, model and team are empty where the request named none "
+    "that this person may have.",
+    ["reason", *WANTED],
+    namespace=metrics_prefix,
+    subsystem=SUBSYSTEM,
+)
+VERDICTS = Counter(
+    "verdicts",
+    "Verdicts foretold at a start, compared with what the scheduler then did.",
+    ["verdict", "agreed", "cause"],
+    namespace=metrics_prefix,
+    subsystem=SUBSYSTEM,
+)
+PAGE_SECONDS = Histogram(
+    "page_seconds",
+    "Time to judge and render one spawn page.",
+    namespace=metrics_prefix,
+    subsystem=SUBSYSTEM,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the watch knows at the moment of a scrape.
+
+    Attributes:
+        as_of: Time of the last event or bookmark, with a zone; None when the
+            cluster was never seen.
+        nodes: Nodes in the snapshot.
+        in_use: Devices held by running servers, by (team, model); team is empty
+            for pods that are not ours, model is the label's value.
+        total: Allocatable devices, by model.
+        free: Devices not requested by any pod, by model; may be negative.
+    """
+
+    as_of: datetime | None
+    nodes: int = 0
+    in_use: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    total: Mapping[str, int] = field(default_factory=dict)
+    free: Mapping[str, int] = field(default_factory=dict)
+
+
+def offered(offers: Iterable[Offer]) -> None:
+    """Count the offers of one page, and let their refusals be counted from zero.
+
+    A counter that springs up at 1 has no increase for Prometheus; showing an
+    offer creates its refusal series at 0, so the first refusal is seen too.
+    """
+    for offer in offers:
+        wanted = (offer.tier, offer.model or "", offer.team or "")
+        OFFERS.labels(*wanted, offer.verdict.status.value).inc()
+        for reason in LACKING:
+            REFUSALS.labels(reason, *wanted)
+
+
+def started(tier: str, model: str | None, team: str | None) -> None:
+    """Count a start that the gate let pass."""
+    STARTS.labels(tier, model or "", team or "").inc()
+
+
+def refused(reason: str, tier: str = "", model: str | None = None, team: str | None = None) -> None:
+    """Count a refusal.
+
+    Args:
+        reason: The constant word of the error, such as ``cap`` or ``busy``.
+        tier: Key in the map; empty unless the person may have it. Never what the
+            request said: a hostile one would fill the registry.
+        model: The label's value, None without accelerator.
+        team: The team charged, None when none was.
+    """
+    REFUSALS.labels(reason, tier, model or "", team or "").inc()
+
+
+def compared(foretold: str, cause: str = "", *, agreed: bool) -> None:
+    """Count a verdict against what the scheduler then did.
+
+    Args:
+        foretold: The verdict's status.
+        cause: The filter that made the difference, such as ``NodeResourcesFit``;
+            empty when they agree.
+        agreed: Whether the scheduler did what was foretold.
+    """
+    VERDICTS.labels(foretold, "yes" if agreed else "no", cause).inc()
+
+
+class Watch(Collector):
+    """The gauges of the watch, read when Prometheus asks and never kept.
+
+    Without a source, or before the first sync, there is no sample: what is not
+    known is not 0.
+    """
+
+    def __init__(self) -> None:
+        self.source: Callable[[], Seen | None] | None = None
+        self.clock: Callable[[], float] = time.time
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the families, those without data empty."""
+        seen = self.source() if self.source else None
+        yield _age(seen, self.clock())
+        yield _gauge("nodes", "Nodes in the snapshot.", (), _nodes(seen))
+        yield _gauge(
+            "accelerators_in_use",
+            "Devices held by running servers; team is empty for other pods.",
+            ("team", "model"),
+            seen.in_use.items() if seen else (),
+        )
+        yield _gauge(
+            "accelerators",
+            "Allocatable devices on all nodes.",
+            ("model",),
+            _by_model(seen.total if seen else {}),
+        )
+        yield _gauge(
+            "accelerators_free",
+            "Devices that no pod has requested; negative when a node shrank.",
+            ("model",),
+            _by_model(seen.free if seen else {}),
+        )
+
+
+def _age(seen: Seen | None, now: float) -> GaugeMetricFamily:
+    """Seconds since the last event or bookmark; no sample when never seen."""
+    ages: list[Sample] = []
+    if seen is not None and seen.as_of is not None:
+        ages.append(((), max(0.0, now - seen.as_of.astimezone(UTC).timestamp())))
+    return _gauge("watch_age_seconds", "Age of what is known of the cluster.", (), ages)
+
+
+def _nodes(seen: Seen | None) -> list[Sample]:
+    return [((), seen.nodes)] if seen is not None and seen.as_of is not None else []
+
+
+def _by_model(counts: Mapping[str, int]) -> list[Sample]:
+    return [((model,), count) for model, count in counts.items()]
+
+
+def _gauge(
+    name: str, help_text: str, labels: tuple[str, ...], samples: Iterable[Sample]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"{metrics_prefix}_{SUBSYSTEM}_{name}", help_text, labels=labels)
+    for values, value in sorted(samples):
+        family.add_metric(values, value)
+    return family
+
+
+WATCH = Watch()
+REGISTRY.register(WATCH)
+
+
+def watched(source: Callable[[], Seen | None] | None) -> None:
+    """Name where the gauges of the watch come from; a later call takes its place.
+
+    Args:
+        source: Called at each scrape, on the hub's event loop: it must be quick
+            and must not raise. None, or its answer None, gives no samples.
+    """
+    WATCH.source = source
+
+
+def configure(_c: Any) -> None:
+    """Have the metrics on ``/hub/metrics`` from the start; importing this has done it."""

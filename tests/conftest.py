@@ -1,0 +1,3 @@
+"""What every room of tests may use."""
+
+pytest_plugins = ["tests.controlplane.fixtures"]
