@@ -52,7 +52,12 @@ class Client:
         await self._session.close()
 
     async def request(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        **query: str,
     ) -> Any:
         """Send one request and return the object answered.
 
@@ -121,7 +126,9 @@ class Client:
                 timeout=aiohttp.ClientTimeout(total=None, sock_read=None), read_bufsize=2**22,
             ) as response:  # fmt: skip
                 if response.status >= 300:  # noqa: PLR2004
-                    raise ClusterError("watch", path, response.status, _message(await response.text()))
+                    raise ClusterError(
+                        "watch", path, response.status, _message(await response.text())
+                    )
                 async for line in response.content:
                     event = json.loads(line)
                     if event["type"] == "ERROR":

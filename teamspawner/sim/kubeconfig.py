@@ -139,7 +139,7 @@ def _pem(part: dict[str, Any], field: str, folder: Path) -> str:
 
 
 def _client_certificate(user: dict[str, Any], folder: Path) -> tuple[str, str] | None:
-    """Return the files of a client certificate; data in the kubeconfig is put into files beside it."""
+    """Return the files of a client certificate; data are put into a file."""
     names = ("client-certificate", "client-key")
     if all(user.get(name) for name in names):
         certificate, key = (str(folder / user[name]) for name in names)

@@ -79,7 +79,11 @@ class Volumes:
         }
         path = f"/api/v1/namespaces/{data['namespace']}/persistentvolumeclaims/{data['name']}"
         marks = {"metadata": {"annotations": {_DONE: "yes", _BY_CONTROLLER: "yes"}}}
-        status = {"phase": "Bound", "accessModes": spec["accessModes"], "capacity": {"storage": size}}
+        status = {
+            "phase": "Bound",
+            "accessModes": spec["accessModes"],
+            "capacity": {"storage": size},
+        }
         with contextlib.suppress(ClusterError):  # bound meanwhile, or gone: nothing is left to do
             await self._client.create(_VOLUMES, volume)
             await self._client.merge(f"{_VOLUMES}/{name}/status", {"status": {"phase": "Bound"}})
@@ -94,7 +98,8 @@ class Volumes:
             await asyncio.to_thread(shutil.rmtree, self._path(claim), ignore_errors=True)
 
     def _path(self, claim: Mapping[str, Any]) -> Path:
-        return self._folder / "claims" / claim["metadata"]["namespace"] / claim["metadata"]["name"]
+        data = claim["metadata"]
+        return self._folder / "claims" / str(data["namespace"]) / str(data["name"])
 
     def _aside(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -74,7 +74,9 @@ class Kubelet:
         finally:
             await self._end()
 
-    async def event(self, pod: Mapping[str, Any], reason: str, message: str, kind: str = "Normal") -> None:
+    async def event(
+        self, pod: Mapping[str, Any], reason: str, message: str, kind: str = "Normal"
+    ) -> None:
         """Post an event about a pod."""
         data, now = pod["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = {
@@ -143,7 +145,10 @@ class Kubelet:
             status = pod.get("status") or {}
             if node is not None and status.get("phase") not in _FINISHED:
                 self.devices.take(pod, node)
-            if pod["metadata"]["annotations"][OCCUPANT] == "run" and status.get("phase") == "Pending":
+            if (
+                pod["metadata"]["annotations"][OCCUPANT] == "run"
+                and status.get("phase") == "Pending"
+            ):
                 self._aside(self.set_status(pod, initial_status(pod)))
 
     async def _run(self, uid: str, runner: Runner) -> None:

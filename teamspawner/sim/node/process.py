@@ -94,10 +94,8 @@ async def start(
 async def stop(process: asyncio.subprocess.Process, grace_s: float) -> None:
     """Ask a process group to end, and make it end when the time is up."""
     _signal(process, signal.SIGTERM)
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), grace_s)
-    except TimeoutError:
-        pass
     _signal(process, signal.SIGKILL)
     await process.wait()
 

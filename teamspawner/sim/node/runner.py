@@ -39,7 +39,9 @@ class Runner:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._began = now()
         self._address = ""
-        self._states = [ContainerState(one["name"], one["image"]) for one in self._spec["containers"]]
+        self._states = [
+            ContainerState(one["name"], one["image"]) for one in self._spec["containers"]
+        ]
         self._initial = [
             ContainerState(one["name"], one["image"], "PodInitializing")
             for one in self._spec.get("initContainers") or ()
@@ -80,10 +82,14 @@ class Runner:
         await self._kubelet.nodes.synced.wait()
         self._home = await self._find_home()
         self._address = self._kubelet.addresses.take()
-        node = self._kubelet.nodes.things.get(("", self._spec["nodeName"]), {"metadata": {"name": ""}})
+        node = self._kubelet.nodes.things.get(
+            ("", self._spec["nodeName"]), {"metadata": {"name": ""}}
+        )
         self._devices = self._kubelet.devices.take(self._pod, node)
         await self._say("Pending")
-        for container, state in zip(self._spec.get("initContainers") or (), self._initial, strict=True):
+        for container, state in zip(
+            self._spec.get("initContainers") or (), self._initial, strict=True
+        ):
             if not await self._initialize(container, state):
                 return
         pairs = list(zip(self._spec["containers"], self._states, strict=True))
@@ -192,14 +198,15 @@ class Runner:
             "LANG": "C.UTF-8",
             "HOME": str(self._home),
             "HOSTNAME": self._pod["metadata"]["name"],
-            "NODE_NAME": self._spec["nodeName"],
             **self._devices.get(container["name"], {}),
             **own,
         }
         if "PYTHONPATH" in os.environ:
             env.setdefault("PYTHONPATH", os.environ["PYTHONPATH"])
         if "JUPYTERHUB_SERVICE_URL" in env:
-            env["JUPYTERHUB_SERVICE_URL"] = _at_address(env["JUPYTERHUB_SERVICE_URL"], self._address)
+            env["JUPYTERHUB_SERVICE_URL"] = _at_address(
+                env["JUPYTERHUB_SERVICE_URL"], self._address
+            )
         return env
 
     def _from_field(self, variable: Mapping[str, Any]) -> str:
@@ -211,7 +218,7 @@ class Runner:
             "spec.nodeName": self._spec["nodeName"],
             "status.podIP": self._address,
         }
-        return values.get(path, "")
+        return str(values.get(path, ""))
 
     async def _find_home(self) -> Path:
         """Return the folder of the first claim, made when needed; else one of the pod's own."""
@@ -219,7 +226,7 @@ class Runner:
         for volume in self._spec.get("volumes") or ():
             claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
             if claim:
-                folder = self._kubelet.folder / "claims" / space / claim
+                folder: Path = self._kubelet.folder / "claims" / space / claim
                 break
         else:
             folder = self._kubelet.folder / "pods" / self._pod["metadata"]["uid"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +15,7 @@ Amounts = dict[str, Fraction]
 """Resource name to amount: cores, bytes, devices."""
 
 _POD_LEVEL = ("cpu", "memory")
+_NONE = Fraction(0)
 
 
 def pod_amounts(spec: Mapping[str, Any], side: str) -> Amounts:
@@ -25,21 +25,17 @@ def pod_amounts(spec: Mapping[str, Any], side: str) -> Amounts:
     start-up, where sidecars started earlier keep running (KEP-753); pod-level
     resources win over the sum; overhead comes on top where requests are set.
     """
-    running: Counter[str] = Counter()
+    running: Amounts = {}
     for container in spec.get("containers") or ():
-        running.update(_amounts(container, side))
-    sidecars: Counter[str] = Counter()
+        running = _sum(running, _amounts(container, side))
+    sidecars: Amounts = {}
     peak: Amounts = {}
     for container in spec.get("initContainers") or ():
-        own = _amounts(container, side)
+        moment = _sum(sidecars, _amounts(container, side))
         if container.get("restartPolicy") == "Always":
-            sidecars.update(own)
-            moment = dict(sidecars)
-        else:
-            moment = {name: own.get(name, 0) + sidecars[name] for name in {*own, *sidecars}}
+            sidecars = moment
         peak = _larger(peak, moment)
-    running.update(sidecars)
-    total = _larger(running, peak)
+    total = _larger(_sum(running, sidecars), peak)
     total |= {
         name: amount
         for name, amount in _read((spec.get("resources") or {}).get(side)).items()
@@ -47,7 +43,7 @@ def pod_amounts(spec: Mapping[str, Any], side: str) -> Amounts:
     }
     for name, amount in _read(spec.get("overhead")).items():
         if side == "requests" or total.get(name):
-            total[name] = total.get(name, Fraction(0)) + amount
+            total[name] = total.get(name, _NONE) + amount
     return total
 
 
@@ -68,6 +64,9 @@ def _read(texts: Mapping[str, str] | None) -> Amounts:
     return {name: quantity(text) for name, text in (texts or {}).items()}
 
 
-def _larger(left: Mapping[str, Any], right: Mapping[str, Any]) -> Amounts:
-    names: Iterable[str] = {*left, *right}
-    return {name: Fraction(max(left.get(name, 0), right.get(name, 0))) for name in names}
+def _sum(left: Amounts, right: Amounts) -> Amounts:
+    return {name: left.get(name, _NONE) + right.get(name, _NONE) for name in {*left, *right}}
+
+
+def _larger(left: Amounts, right: Amounts) -> Amounts:
+    return {name: max(left.get(name, _NONE), right.get(name, _NONE)) for name in {*left, *right}}

@@ -230,6 +230,12 @@ def _binding(thing: Thing) -> None:
         _put(thing["roleRef"], apiGroup=group)
 
 
+def _event(event: Thing) -> None:
+    """Fill in the fields that the API always shows: clients rely on their presence."""
+    empty = dict.fromkeys(("firstTimestamp", "lastTimestamp", "eventTime"))
+    _put(event, **empty, source={}, involvedObject={}, reportingComponent="", reportingInstance="")
+
+
 def _workload(thing: Thing) -> None:
     _pod_spec(thing.setdefault("spec", {}).setdefault("template", {}).setdefault("spec", {}))
     thing.setdefault("status", {})
@@ -249,6 +255,7 @@ _DEFAULTS: dict[str, Callable[[Thing], None]] = {
     "CSIDriver": _driver,
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
+    "Event": _event,
     "DaemonSet": _workload,
     "Deployment": _workload,
     "StatefulSet": _workload,

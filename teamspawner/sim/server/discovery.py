@@ -1,4 +1,4 @@
-"""What the server says of itself: versions, groups, resources, and the little OpenAPI kubectl needs."""
+"""What the server says of itself: versions, groups, resources, a little OpenAPI."""
 
 from __future__ import annotations
 

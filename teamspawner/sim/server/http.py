@@ -114,9 +114,9 @@ class ApiServer:
             if refusal.code == 429:  # noqa: PLR2004
                 response.headers.setdefault("Retry-After", "1")
         except web.HTTPRequestEntityTooLarge:
-            refusal = Refusal(413, "RequestEntityTooLarge", "Request entity too large: limit is"
-                              f" {_LONGEST_BODY}")  # fmt: skip
-            response = await write_answer(request, Answer(refusal.status(), 413))
+            told = f"Request entity too large: limit is {_LONGEST_BODY}"
+            large = Refusal(413, "RequestEntityTooLarge", told)
+            response = await write_answer(request, Answer(large.status(), large.code))
         self.seen.append(
             Seen(caller.name, request.method, request.path, dict(request.query), response.status)
         )
@@ -194,11 +194,10 @@ class ApiServer:
         options = _options(request, body if method == "DELETE" else {})
         if method == "DELETE":
             return self._delete(request, route, _delete_options(request, body), options)
-        if route.part and route.part != "status" or not route.kind.writable:
+        if (route.part and route.part != "status") or not route.kind.writable:
             return self._special(route, caller, body, options)
         if method == "PUT":
-            thing = self.api.replace(route.kind, route.namespace, route.name, body, options,
-                                     part=route.part)  # fmt: skip
+            thing = self.api.replace(route, body, options)
             return self._one(route.kind, thing, options)
         thing = self.api.create(route.kind, route.namespace, body, options)
         return self._one(route.kind, thing, options, 201)
@@ -231,10 +230,7 @@ class ApiServer:
             )
             raise Refusal(415, "UnsupportedMediaType", told)
         change, options = await _body(request), _options(request, {})
-        thing = self.api.patch(
-            route.kind, route.namespace, route.name, lambda old: apply(old, change), options,
-            part=route.part,
-        )  # fmt: skip
+        thing = self.api.patch(route, lambda old: apply(old, change), options)
         return self._one(route.kind, thing, options)
 
     def _delete(

@@ -32,7 +32,8 @@ def bound_pod(ranges: Iterable[Thing], pod: Thing) -> None:
     Raises:
         Refusal: 403 naming every bound that is broken.
     """
-    spec, told = pod["spec"], []
+    spec = pod["spec"]
+    told: list[str] = []
     listed = list(ranges)
     for item in _items(listed, "Container"):
         for container in [*spec.get("containers", ()), *spec.get("initContainers", ())]:

@@ -163,30 +163,14 @@ def list_page(store: Store, query: Query) -> Page:
         things = store.all(resource)
         if query.text("resourceVersion") == "0":
             limit = 0  # answered from the cache, which does not page
-    rest = [key for key in sorted(things, key=_order) if _order(key) > start]
-    return _cut(things, rest, version, limit, query, selected)
-
-
-def _cut(
-    things: Mapping[Key, Thing],
-    keys: list[Key],
-    version: int,
-    limit: int,
-    query: Query,
-    selected: Predicate,
-) -> Page:
-    items: list[Thing] = []
-    for place, key in enumerate(keys):
-        if not selected(things[key]):
-            continue
-        if limit and len(items) == limit:
-            last = items[-1]["metadata"]
-            token = _token(version, _order((last.get("namespace", ""), last["name"])))
-            rest = len(keys) - place
-            whole = not query.selective and not query.namespace
-            return Page(version, items, token, rest if whole else None)
-        items.append(things[key])
-    return Page(version, items)
+    keys = [key for key in sorted(things, key=_order) if _order(key) > start]
+    matching = [things[key] for key in keys if selected(things[key])]
+    if not limit or len(matching) <= limit:
+        return Page(version, matching)
+    items = matching[:limit]
+    last = items[-1]["metadata"]
+    mark = _token(version, _order((last.get("namespace", ""), last["name"])))
+    return Page(version, items, mark, None if query.selective else len(matching) - limit)
 
 
 def _resume(store: Store, query: Query, token: str) -> tuple[str, int, Mapping[Key, Thing]]:

@@ -15,8 +15,14 @@ __all__ = ["carry_over", "complete", "now", "prepare"]
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_PREFIX = 58
 _DICE = random.SystemRandom()
-_FIXED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-          "namespace")  # fmt: skip
+_FIXED = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "namespace",
+)
 
 
 def now(later_s: float = 0) -> str:

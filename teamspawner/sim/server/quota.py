@@ -19,8 +19,15 @@ Thing = Mapping[str, Any]
 _FINISHED = frozenset({"Succeeded", "Failed"})
 _SHORT = frozenset({"cpu", "memory", "ephemeral-storage"})
 _COUNTED = frozenset(
-    "pods persistentvolumeclaims services secrets configmaps replicationcontrollers"
-    " resourcequotas".split()
+    {
+        "pods",
+        "persistentvolumeclaims",
+        "services",
+        "secrets",
+        "configmaps",
+        "replicationcontrollers",
+        "resourcequotas",
+    }
 )
 
 
@@ -58,7 +65,7 @@ def _claim(claim: Thing) -> Amounts:
 def usage(quota: Thing, objects: Iterable[tuple[Kind, Thing]]) -> Amounts:
     """Return what the objects of the namespace use of this quota's resources."""
     hard = quota["spec"].get("hard") or {}
-    used: Counter[str] = Counter({name: 0 for name in hard})
+    used: Counter[str] = Counter(dict.fromkeys(hard, 0))
     for kind, thing in objects:
         if _covers(quota, kind, thing):
             used.update(

@@ -19,7 +19,17 @@ _PARTS = {
     ("serviceaccounts", "token"): {"POST"},
 }
 _ELSEWHERE = frozenset(
-    "exec attach portforward proxy resize ephemeralcontainers scale finalize approval".split()
+    {
+        "exec",
+        "attach",
+        "portforward",
+        "proxy",
+        "resize",
+        "ephemeralcontainers",
+        "scale",
+        "finalize",
+        "approval",
+    }
 )
 """Subresources that the real server has and this one has not."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from kubernetes_asyncio.client import models
@@ -76,7 +76,7 @@ def decode(kind: Kind, body: Any, report: Report) -> dict[str, Any]:
     return clean
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(model: str) -> dict[str, tuple[str, str]]:
     declared = getattr(models, model)
     return {

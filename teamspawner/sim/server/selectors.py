@@ -25,12 +25,16 @@ _TERM = re.compile(
 )
 _FIELD_TERM = re.compile(r"^(?P<path>[^=!]+?)\s*(?P<op>==|=|!=)\s*(?P<value>.*)$")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _FIELDS = {
-    "pods": frozenset(
-        (
-            "spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName"
-            " spec.hostNetwork status.phase status.podIP status.podIPs status.nominatedNodeName"
-        ).split()
+    "pods": _words(
+        "spec.nodeName spec.restartPolicy spec.schedulerName "
+        "spec.serviceAccountName spec.hostNetwork status.phase status.podIP "
+        "status.podIPs status.nominatedNodeName "
     ),
     "nodes": frozenset({"spec.unschedulable"}),
     "namespaces": frozenset({"status.phase"}),
@@ -38,12 +42,11 @@ _FIELDS = {
     "services": frozenset({"spec.clusterIP", "spec.type"}),
     "replicasets": frozenset({"status.replicas"}),
     "replicationcontrollers": frozenset({"status.replicas"}),
-    "events": frozenset(
-        (
-            "involvedObject.kind involvedObject.namespace involvedObject.name involvedObject.uid"
-            " involvedObject.apiVersion involvedObject.resourceVersion involvedObject.fieldPath"
-            " reason reportingComponent source type"
-        ).split()
+    "events": _words(
+        "involvedObject.kind involvedObject.namespace involvedObject.name "
+        "involvedObject.uid involvedObject.apiVersion "
+        "involvedObject.resourceVersion involvedObject.fieldPath reason "
+        "reportingComponent source type "
     ),
 }
 """Fields, beyond name and namespace, that each resource can be selected by (kube-apiserver)."""

@@ -154,7 +154,7 @@ def review(store: Store, caller: Caller, kind: str, body: Mapping[str, Any]) -> 
         return {**body, "status": {"userInfo": user}}
     if kind == "SelfSubjectRulesReview":
         return {**body, "status": _rules(store, caller, spec.get("namespace", ""))}
-    asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    asked, path = spec.get("resourceAttributes") or {}, spec.get("nonResourceAttributes") or {}
     if bool(asked) == bool(path):
         raise bad_request(
             "exactly one of nonResourceAttributes or resourceAttributes must be specified"

@@ -24,6 +24,10 @@ _SUBDOMAIN_WORDS = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or"
     " '.', and must start and end with an alphanumeric character"
 )
+_LABEL_VALUE_WORDS = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.',"
+    " and must start and end with an alphanumeric character"
+)
 _LABEL_KINDS = frozenset({"Namespace", "Service"})
 _PATH_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -76,8 +80,7 @@ def _metadata(kind: Kind, meta: Mapping[str, Any]) -> Iterator[Fault]:
                 "metadata.labels", key, "name part must consist of alphanumeric characters"
             )
         if len(value) > 63 or not _LABEL_VALUE.fullmatch(value):  # noqa: PLR2004
-            yield _wrong("metadata.labels", value, "a valid label must be an empty string or consist"
-                         " of alphanumeric characters, '-', '_' or '.'")  # fmt: skip
+            yield _wrong("metadata.labels", value, _LABEL_VALUE_WORDS)
     for key in meta.get("annotations") or {}:
         if not _qualified(key.lower()):
             yield _wrong(
@@ -104,7 +107,7 @@ def _pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
     if not spec.get("containers"):
         yield _needed("spec.containers")
     volumes = {volume.get("name") for volume in spec.get("volumes", ())}
-    seen: set[str] = set()
+    seen: set[Any] = set()
     for place, container in _containers(spec):
         yield from _container(place, container, volumes)
         if container.get("name") in seen:
@@ -113,9 +116,9 @@ def _pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
     allowed = ("Always", "OnFailure", "Never")
     if spec["restartPolicy"] not in allowed:
         yield _unsupported("spec.restartPolicy", spec["restartPolicy"], allowed)
-    for place, volume in enumerate(spec.get("volumes", ())):
+    for number, volume in enumerate(spec.get("volumes", ())):
         if not _LABEL.fullmatch(volume.get("name") or ""):
-            yield _wrong(f"spec.volumes[{place}].name", volume.get("name"), _SUBDOMAIN_WORDS)
+            yield _wrong(f"spec.volumes[{number}].name", volume.get("name"), _SUBDOMAIN_WORDS)
     yield from _tolerations(spec.get("tolerations", ()))
     yield from _affinity(spec.get("affinity") or {})
 

@@ -18,6 +18,7 @@ from teamspawner.sim.server.refusal import (
     invalid,
     not_found,
 )
+from teamspawner.sim.server.route import Route
 from teamspawner.sim.server.schema import decode
 from teamspawner.sim.server.store import Store, Thing
 from teamspawner.sim.server.validation import validate, validate_pod_update
@@ -107,40 +108,25 @@ class Api:
         apply_defaults(kind, thing)
         return self._keep(kind, (namespace, thing["metadata"]["name"]), thing, Options())
 
-    def replace(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        body: Any,
-        options: Options | None = None,
-        *,
-        part: str = "",
-    ) -> Thing:
+    def replace(self, route: Route, body: Any, options: Options | None = None) -> Thing:
         """Replace an object, or only its status, by another version of it.
 
         Raises:
             Refusal: 400, 404, 409, 422 in the API server's words.
         """
         options = options or Options()
+        kind, name = route.kind, route.name
         new = self._read(kind, body, options)
-        meta.prepare(kind, namespace, new)
+        meta.prepare(kind, route.namespace, new)
         if new["metadata"].get("name") != name:
             raise bad_request(
                 f"the name of the object ({new['metadata'].get('name', '')}) does not match"
                 f" the name on the URL ({name})"
             )
-        return self._change(kind, (namespace, name), new, options, part)
+        return self._change(route, new, options)
 
     def patch(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        change: Callable[[Thing], Any],
-        options: Options | None = None,
-        *,
-        part: str = "",
+        self, route: Route, change: Callable[[Thing], Any], options: Options | None = None
     ) -> Thing:
         """Change an object by a function of what it is now.
 
@@ -148,14 +134,15 @@ class Api:
             Refusal: 400, 404, 409, 422 in the API server's words.
         """
         options = options or Options()
-        old = events.shown(kind, self.get(kind, namespace, name))
+        kind, name = route.kind, route.name
+        old = events.shown(kind, self.get(kind, route.namespace, name))
         new = self._read(kind, change(copy.deepcopy(dict(old))), options)
-        meta.prepare(kind, namespace, new)
+        meta.prepare(kind, route.namespace, new)
         if new["metadata"].get("name") != name:
-            fault = ("metadata.name", "FieldValueInvalid",
-                     f'Invalid value: "{new["metadata"].get("name")}": field is immutable')  # fmt: skip
+            told = f'Invalid value: "{new["metadata"].get("name")}": field is immutable'
+            fault = ("metadata.name", "FieldValueInvalid", told)
             raise invalid(kind.kind, name, [fault], kind.group)
-        return self._change(kind, (namespace, name), new, options, part)
+        return self._change(route, new, options)
 
     def delete(
         self,
@@ -192,9 +179,8 @@ class Api:
             options.warnings += [f'unknown field "{path}"' for path in unknown]
         return thing
 
-    def _change(
-        self, kind: Kind, key: tuple[str, str], new: dict[str, Any], options: Options, part: str
-    ) -> Thing:
+    def _change(self, route: Route, new: dict[str, Any], options: Options) -> Thing:
+        kind, key, part = route.kind, (route.namespace, route.name), route.part
         old = self.get(kind, *key)
         _check_version(kind, old, new)
         new = events.stored(kind, new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from teamspawner.sim.server.faults import Fault, Faults
@@ -23,10 +24,16 @@ _LAST_BOOKMARK_S = 0.5
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    fault: Fault
+    bookmark_s: float
+
+
 async def watch(
     store: Store, query: Query, faults: Faults, fault: Fault, bookmark_s: float
 ) -> AsyncIterator[Event]:
-    """Yield the events of one watch request; None-like pauses are not visible.
+    """Yield the events of one watch request; pauses are not visible.
 
     Args:
         store: What is watched.
@@ -49,7 +56,7 @@ async def watch(
             yield event
             if event[0] == "ERROR":
                 return
-        async for event in _following(store, query, selected, queue, cut, fault, bookmark_s):
+        async for event in _following(store, query, queue, cut, _Trouble(fault, bookmark_s)):
             yield event
     finally:
         stop()
@@ -77,37 +84,49 @@ def _beginning(store: Store, query: Query, selected: Predicate, version: int) ->
         yield from _event(change, selected)
 
 
-async def _following(  # noqa: PLR0913 - one loop, its whole state
-    store: Store,
-    query: Query,
-    selected: Predicate,
-    queue: asyncio.Queue[Change],
-    cut: asyncio.Event,
-    fault: Fault,
-    bookmark_s: float,
+@dataclass(slots=True)
+class _Clock:
+    """When a watch ends, and when its next bookmark is due; times of the event loop."""
+
+    end: float
+    bookmark_s: float
+    next_bookmark: float
+
+    def bookmark_due(self, now: float) -> bool:
+        """Say whether a bookmark is due, and plan the next: the last one shortly before the end."""
+        last = self.end - _LAST_BOOKMARK_S
+        if now < min(self.next_bookmark, last):
+            return False
+        due = self.next_bookmark <= self.end
+        self.next_bookmark = now + self.bookmark_s if now < last else self.end + 1
+        return due
+
+    def rest(self, now: float) -> float:
+        """Return how long nothing is due."""
+        marks = (self.next_bookmark, self.end - _LAST_BOOKMARK_S, self.end)
+        return min(mark - now for mark in marks if mark > now)
+
+
+async def _following(
+    store: Store, query: Query, queue: asyncio.Queue[Change], cut: asyncio.Event, trouble: _Trouble
 ) -> AsyncIterator[Event]:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + (query.number("timeoutSeconds") or _LONGEST_S)
-    bookmarks = query.flag("allowWatchBookmarks")
-    next_bookmark = loop.time() + bookmark_s
+    loop, selected = asyncio.get_running_loop(), query.predicate()
+    now = loop.time()
+    bookmark_s = trouble.bookmark_s if query.flag("allowWatchBookmarks") else _LONGEST_S * 2
+    clock = _Clock(now + (query.number("timeoutSeconds") or _LONGEST_S), bookmark_s, 0)
+    clock.next_bookmark = now + bookmark_s if query.flag("allowWatchBookmarks") else clock.end + 1
+    if trouble.fault.silent:
+        await _until(cut, clock.end - now)
+        return
     sent = 0
-    while not cut.is_set():
-        if fault.silent:
-            await _until(cut, end - loop.time())
-            return
-        now = loop.time()
-        if bookmarks and now >= min(next_bookmark, end - _LAST_BOOKMARK_S) and queue.empty():
+    while not cut.is_set() and (now := loop.time()) < clock.end:
+        if queue.empty() and clock.bookmark_due(now):
             yield _bookmark(query, store.version, {})
-            next_bookmark = now + bookmark_s if now < end - _LAST_BOOKMARK_S else end + 1
-            bookmarks = now < end - _LAST_BOOKMARK_S
-        if now >= end:
-            return
-        wait = min(next_bookmark, end - _LAST_BOOKMARK_S if bookmarks else end) - now
-        change = await _next(queue, cut, max(wait, 0.01))
+        change = await _next(queue, cut, clock.rest(now))
         for event in _event(change, selected) if change else ():
             yield event
             sent += 1
-            if fault.cut_after is not None and sent >= fault.cut_after:
+            if sent == trouble.fault.cut_after:
                 return
 
 
