@@ -21,6 +21,10 @@ from teamspawner.offers.model import Choice
 
 __all__ = ["TeamSpawner"]
 
+NOT_KEPT = frozenset({400, 403, 413})
+"""Refused with one of these, options can never start anything: the next start without any
+begins with the default instead."""
+
 
 class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
     """A KubeSpawner whose spawn page tells each team what is really free.
@@ -95,6 +99,9 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
             return await race(inner, look, patience, self._given_up)
         except Refusal as refusal:
             leave_failure_count(self)
+            if refusal.status_code in NOT_KEPT:
+                # JupyterHub stores options before anybody has looked at them
+                self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
             raise
         finally:
