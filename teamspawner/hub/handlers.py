@@ -16,6 +16,7 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
 from tornado.httputil import url_concat
+from traitlets.config.loader import LazyConfigValue
 
 from teamspawner.offers.model import Listing
 from teamspawner.page import HUB_TEMPLATE_DIR, STATIC_DIR, document, render
@@ -41,17 +42,28 @@ def offers_url(hub_base_url: str, user_name: str, server_name: str = "") -> str:
 
 
 def configure(c: Any) -> None:
-    """Add the handlers and page templates to JupyterHub; a second call adds nothing."""
+    """Add the handlers and page templates to JupyterHub; a second call adds nothing.
+
+    The site's own handlers stay, and its own templates come before ours.
+    """
     hub = c.JupyterHub
-    known = {entry[0] for entry in hub.get("extra_handlers", ())}
-    hub.extra_handlers = [
-        *hub.get("extra_handlers", ()),
-        *(entry for entry in _handlers() if entry[0] not in known),
-    ]
-    paths = hub.get("template_paths", ())
-    ours = [] if str(HUB_TEMPLATE_DIR) in paths else [str(HUB_TEMPLATE_DIR)]
-    # the site's own templates come first
-    hub.template_paths = [*paths, *ours]
+    known = {entry[0] for entry in _listed(hub, "extra_handlers")}
+    hub.extra_handlers.extend(entry for entry in _handlers() if entry[0] not in known)
+    paths = _listed(hub, "template_paths")
+    if str(HUB_TEMPLATE_DIR) not in paths:
+        # not at the end: there may stand JupyterHub's own folder
+        hub.template_paths.insert(len(paths), str(HUB_TEMPLATE_DIR))
+
+
+def _listed(section: Any, name: str) -> list[Any]:
+    """What a configuration adds to a list so far, be it a list or a change of the default."""
+    value = section[name]
+    if not isinstance(value, LazyConfigValue):
+        section[name] = list(value)
+        return list(section[name])
+    change = value.to_dict()
+    inserted = [entry for _, entry in change.get("inserts", ())]
+    return [*change.get("prepend", ()), *inserted, *change.get("extend", ())]
 
 
 def _handlers() -> list[tuple[Any, ...]]:
