@@ -6,6 +6,7 @@ a minute, by what shapes it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from teamspawner.offers.model import Choice
 __all__ = ["Pods", "Shaped"]
 
 KEPT_S = 60.0
-_NO_POD = Candidate(Pod("", EMPTY, PodSpec()))
+_NO_POD = Pod("", EMPTY, PodSpec())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,31 @@ class Pods:
         self._dry_run = dry_run
         self._rules = rules
         self._clock = clock
-        self._made: dict[tuple[tuple[str, str], ...], tuple[float, Shaped]] = {}
+        self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
+        self._decided: dict[int, Verdict] = {}
 
     def known(self, choice: Choice) -> Shaped | None:
         """Return the pod of a choice when it was made within the last minute."""
-        found = self._made.get(_key(choice))
+        found = self._made.get(choice.key)
         return found[1] if found is not None and self._clock() < found[0] else None
+
+    def admission(self, candidate: Candidate) -> Verdict | None:
+        """What admission has decided of a pod made here; None when the scheduler decides."""
+        return self._decided.get(id(candidate))
 
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
         """Make the pods of these choices."""
-        for choice in choices:
-            shaped = await self._shape(choice, fresh=fresh)
-            self._made[_key(choice)] = (self._clock() + KEPT_S, shaped)
+        wanted = list(choices)
+        made = await asyncio.gather(*(self._shape(choice, fresh=fresh) for choice in wanted))
+        now = self._clock()
+        self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
+        for choice, shaped in zip(wanted, made, strict=True):
+            self._made[choice.key] = (now + KEPT_S, shaped)
+        self._decided = {
+            id(shaped.candidate): shaped.verdict
+            for _, shaped in self._made.values()
+            if shaped.verdict is not None
+        }
 
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
@@ -98,7 +112,7 @@ def _unwritable(error: Exception) -> Shaped:
     """A setting or hook that fails here would fail at the start too."""
     detail = f"the pod cannot be written: {type(error).__name__}: {error}"
     reason = Reason("Manifest", "the pod cannot be written", False, detail=type(error).__name__)
-    return Shaped(_NO_POD, Verdict(Status.INVALID, reasons=(reason,)), detail)
+    return Shaped(Candidate(_NO_POD), Verdict(Status.INVALID, reasons=(reason,)), detail)
 
 
 def _admission(asked: Answer) -> Verdict | None:
@@ -111,7 +125,3 @@ def _admission(asked: Answer) -> Verdict | None:
         reason = Reason("Admission", "refused by the API server", False, detail=asked.detail[:300])
         return Verdict(Status.INVALID, reasons=(reason,))
     return None
-
-
-def _key(choice: Choice) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(choice.user_options.items()))

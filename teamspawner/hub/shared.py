@@ -40,7 +40,7 @@ class Shared:
         self._desk: tuple[Held, Desk] | None = None
         self._stale_after = timedelta(seconds=spawner.stale_after)
 
-    async def synced(self) -> None:
+    async def synced(self, _seconds: float) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""
 
     @property
