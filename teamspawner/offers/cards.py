@@ -106,7 +106,7 @@ def tightest(first: Cull, second: Cull) -> Cull:
     def earlier(*limits: int | None) -> int | None:
         return min((limit for limit in limits if limit is not None), default=None)
 
-    return Cull(
+    return Cull.model_construct(
         idle=earlier(first.idle, second.idle), max_age=earlier(first.max_age, second.max_age)
     )
 
