@@ -37,8 +37,8 @@ def form(spawner: Any, listing: Listing, linked: Mapping[str, Any] | None) -> st
 
 def _has_handlers(config: Any) -> bool:
     """Whether ``setup(c)`` was called: without it nothing answers at our addresses."""
-    added = config.JupyterHub.get("extra_handlers") or ()
-    return any(handlers.OFFERS in str(entry[0]) for entry in added)
+    # a list, or what is to be added to one: both print what they hold
+    return handlers.OFFERS in str(config.JupyterHub.get("extra_handlers"))
 
 
 def _texts(options: Mapping[Any, Any]) -> dict[str, str]:
