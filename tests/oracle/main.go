@@ -24,6 +24,7 @@ type reply struct {
 // answer says what happens to one candidate. Rejected holds the first plugin that refuses a node.
 type answer struct {
 	Pod      string             `json:"pod"`
+	Invalid  []string           `json:"invalid,omitempty"`
 	Gates    []string           `json:"gates,omitempty"`
 	Whole    *refusal           `json:"whole,omitempty"`
 	Nodes    []string           `json:"nodes"`
@@ -87,7 +88,7 @@ func answersTo(asked question) ([]answer, error) {
 	worlds := map[string]*world{}
 	var answers []answer
 	for index, raw := range asked.Pods {
-		pod, err := born(raw, index)
+		pod, faults, err := born(raw, index)
 		if err != nil {
 			return nil, err
 		}
@@ -99,8 +100,9 @@ func answersTo(asked question) ([]answer, error) {
 		}
 		said, err := worlds[name].judge(ctx, pod)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", pod.Name, err)
 		}
+		said.Invalid = faults
 		answers = append(answers, said)
 	}
 	return answers, nil

@@ -53,10 +53,11 @@ func watched(object runtime.Object) bool {
 
 // born reads a candidate and does to it what the API server does at creation: defaults, a fresh
 // status, matchLabelKeys merged into selectors. Admission is not applied.
-func born(raw json.RawMessage, index int) (*corev1.Pod, error) {
+// It also says what validation finds wrong; such a pod would never exist.
+func born(raw json.RawMessage, index int) (*corev1.Pod, []string, error) {
 	pod := &corev1.Pod{}
 	if err := json.Unmarshal(raw, pod); err != nil {
-		return nil, fmt.Errorf("cannot read pod %.200s: %w", raw, err)
+		return nil, nil, fmt.Errorf("cannot read pod %.200s: %w", raw, err)
 	}
 	if pod.Namespace == "" {
 		pod.Namespace = corev1.NamespaceDefault
@@ -64,15 +65,19 @@ func born(raw json.RawMessage, index int) (*corev1.Pod, error) {
 	legacyscheme.Scheme.Default(pod)
 	internal := &api.Pod{}
 	if err := legacyscheme.Scheme.Convert(pod, internal, nil); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	podregistry.Strategy.PrepareForCreate(context.Background(), internal)
+	var faults []string
+	for _, fault := range podregistry.Strategy.Validate(context.Background(), internal) {
+		faults = append(faults, fault.Error())
+	}
 	made := &corev1.Pod{}
 	if err := legacyscheme.Scheme.Convert(internal, made, nil); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if made.UID == "" {
 		made.UID = types.UID(fmt.Sprintf("candidate-%d", index))
 	}
-	return made, nil
+	return made, faults, nil
 }
