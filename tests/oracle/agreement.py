@@ -62,15 +62,19 @@ def verdicts(case: Json, version: str = USUAL) -> list[Verdict]:
 def differences(
     case: Json, answers: Sequence[Answer], version: str = USUAL
 ) -> list[Difference]:
-    """Everything that the engine says otherwise. Pods that the API would refuse are left out."""
+    """Everything that the engine says otherwise.
+
+    Left out are pods that the API would refuse, and those on which the scheduler itself stops
+    with an internal error. Words and codes are held against the newest usual version only.
+    """
     found = []
     for index, (answer, verdict) in enumerate(zip(answers, verdicts(case, version), strict=True)):
-        if not answer.invalid:
-            found += _compared(index, answer, verdict)
+        if not answer.invalid and not answer.failed:
+            found += _compared(index, answer, verdict, words=version == USUAL)
     return found
 
 
-def _compared(index: int, answer: Answer, verdict: Verdict) -> list[Difference]:
+def _compared(index: int, answer: Answer, verdict: Verdict, *, words: bool) -> list[Difference]:
     if answer.gates:
         right = verdict.status is Status.QUEUED
         return [] if right else [Difference(index, "verdict", "gated", verdict.status)]
@@ -84,7 +88,7 @@ def _compared(index: int, answer: Answer, verdict: Verdict) -> list[Difference]:
     ]
     if not _status_follows(answer, verdict.status):
         found.append(Difference(index, "verdict", _word(answer), verdict.status))
-    return found or _reasons_compared(index, answer, verdict)
+    return found if found or not words else _reasons_compared(index, answer, verdict)
 
 
 def _status_follows(answer: Answer, status: Status) -> bool:

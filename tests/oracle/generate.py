@@ -149,6 +149,7 @@ class Cluster:
                 made["metadata"]["deletionGracePeriodSeconds"] = 30
             if "resize" in self.features and dice.chance(0.7):
                 resize(dice, made)
+            as_stored(made)
             self.pods.append(made)
             if home in self.used and phase in LIVE:
                 self.used[home] = pods.plus(self.used[home], {**total, "pods": 1})
@@ -167,6 +168,7 @@ class Cluster:
             made["spec"]["schedulerName"] = dice.choice([USER_SCHEDULER, "volcano"])
         if dice.chance(0.1):
             made["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        as_stored(made)
         self.pods.append(made)
 
     def candidate(self, index: int) -> Json:
@@ -203,6 +205,25 @@ class Cluster:
         dice.setstate(before)
         made, _ = self.pod(name, {**small, resource: max(0, want - rest.get(resource, 0))})
         return made
+
+
+def as_stored(pod: Json) -> None:
+    """Do to a pod of the cluster what the API server did when it was created: merge label keys."""
+    affinity = pod["spec"].get("affinity") or {}
+    holders = [
+        term
+        for kind in ("podAffinity", "podAntiAffinity")
+        for term in affinity.get(kind, {}).get("requiredDuringSchedulingIgnoredDuringExecution", ())
+    ]
+    for holder in [*holders, *pod["spec"].get("topologySpreadConstraints", ())]:
+        if holder.get("labelSelector") is None:
+            continue
+        expressions = holder["labelSelector"].setdefault("matchExpressions", [])
+        for keys, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
+            for key in holder.get(keys, ()):
+                if key in pod["metadata"]["labels"]:
+                    values = [pod["metadata"]["labels"][key]]
+                    expressions.append({"key": key, "operator": operator, "values": values})
 
 
 def resize(dice: Dice, pod: Json) -> None:

@@ -56,6 +56,11 @@ class Answer:
     gates: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a filter ended with an internal error instead of an answer."""
+        return any(refusal.code == "Error" for refusal in self.rejected.values())
+
     @classmethod
     def read(cls, raw: Json) -> Answer:
         """From one element of ``answers``, as the oracle writes it."""
