@@ -14,10 +14,10 @@ from functools import lru_cache
 
 from teamspawner.errors import QuantityError
 
-__all__ = ["gib", "map_bytes", "map_millicores", "millicores", "quantity", "units"]
+__all__ = ["gib", "map_bytes", "map_millicores", "milli", "millicores", "quantity", "units"]
 
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
+    r"(?P<sign>[+-]?)(?P<whole>\d*)(?:\.(?P<part>\d*))?"
     r"(?P<suffix>[KMGTPE]i|[eE][+-]?\d+|[numkMGTPE]?)",
     re.ASCII,
 )
@@ -34,35 +34,74 @@ _ALLOWED_QUANTITY = (
 )
 _ALLOWED_BYTES = "bytes, or a number with K, M, G, T, Ki, Mi, Gi or Ti (1024-based)"
 _NANO = 10**9
+_MOST = 2**63 - 1
+_DIGITS = 60
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384, typed=True)
 def quantity(text: str | float) -> Fraction:
     """Read a Kubernetes quantity exactly.
 
-    Finer than nano is rounded away from zero, as the API server does on
-    reading (apimachinery ``quantity.go``).
+    Finer than nano is rounded away from zero, and nothing is larger than
+    2⁶³−1, as the API server does on reading (apimachinery ``quantity.go``).
+    That grammar lets the digits be absent: ``Gi`` and ``-`` are 0.
 
     Raises:
         QuantityError: When the text is not in the grammar of the API.
     """
-    found = _QUANTITY.fullmatch(str(text))
-    if found is None or isinstance(text, bool):
+    written = str(text).strip()
+    found = _QUANTITY.fullmatch(written)
+    if found is None or not written or isinstance(text, bool):
         raise QuantityError(text, _ALLOWED_QUANTITY)
-    suffix = found["suffix"]
-    scale = _SCALE[suffix] if suffix in _SCALE else Fraction(10) ** int(suffix[1:])
-    nanos = Fraction(found["number"]) * scale * _NANO
-    return Fraction(math.ceil(nanos) if nanos >= 0 else math.floor(nanos), _NANO)
+    whole, part = found["whole"].lstrip("0"), found["part"] or ""
+    digits = (whole + part).lstrip("0")
+    if not digits:
+        return Fraction(0)
+    rest = digits[_DIGITS:]
+    kept = int(digits[:_DIGITS]) + bool(rest.strip("0"))
+    size = _scaled(kept, len(rest) - len(part), found["suffix"], text)
+    return -size if found["sign"] == "-" else size
+
+
+def _scaled(digits: int, exponent: int, suffix: str, text: str | float) -> Fraction:
+    """Return ``digits`` × 10^``exponent`` × ``suffix``, above zero, quick for any exponent."""
+    if suffix in _SCALE:
+        scale = _SCALE[suffix]
+    else:
+        written = int(suffix[1:]) if len(suffix) < len("e+9223372036854775808") + 1 else _MOST + 1
+        if not -_MOST <= written <= _MOST:
+            raise QuantityError(text, _ALLOWED_QUANTITY)
+        exponent, scale = exponent + written, Fraction(1)
+    if exponent > _DIGITS:
+        return Fraction(_MOST)
+    if exponent < -3 * _DIGITS:
+        return Fraction(1, _NANO)
+    nanos = math.ceil(digits * Fraction(10) ** exponent * scale * _NANO)
+    return min(Fraction(nanos, _NANO), Fraction(_MOST))
+
+
+@lru_cache(maxsize=16384, typed=True)
+def milli(text: str | float) -> int:
+    """Read a Kubernetes quantity in thousandths, rounded away from zero.
+
+    This is how the API server keeps resources: defaulting rounds every resource
+    list up to milli (``SetDefaults_ResourceList``).
+    """
+    return _away(quantity(text) * 1000)
 
 
 def millicores(text: str | float) -> int:
     """Read a Kubernetes CPU quantity as millicores, rounded up as the scheduler does."""
-    return math.ceil(quantity(text) * 1000)
+    return min(milli(text), _MOST)
 
 
 def units(text: str | float) -> int:
     """Read any other Kubernetes quantity in whole units (bytes, devices), rounded up."""
-    return math.ceil(quantity(text))
+    return _away(quantity(text))
+
+
+def _away(value: Fraction) -> int:
+    return math.ceil(value) if value >= 0 else math.floor(value)
 
 
 def map_bytes(text: str | int) -> int:

@@ -20,6 +20,7 @@ Labels = Mapping[str, str]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 NOTHING: Resources = MappingProxyType({})
+EMPTY_MILLI: Mapping[str, int] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,12 @@ class NodeState:
     node: Node
     pods: tuple[Pod, ...] = ()
     used: Resources = field(default_factory=lambda: NOTHING)
+    repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
+    """The pods with required anti-affinity: they can keep others off this and other nodes."""
+
+    def __post_init__(self) -> None:
+        repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
+        object.__setattr__(self, "repelling", repelling)
 
     def free(self, resource: str) -> int:
         """Allocatable less requests of one resource; may be negative."""
@@ -197,6 +204,8 @@ class Claim:
     storage_class: str | None = None
     access_modes: tuple[str, ...] = ()
     requested_bytes: int = 0
+    sized: bool = True
+    """False when it requests no storage at all."""
     selected_node: str = ""
     bind_completed: bool = True
     owner_uid: str = ""
@@ -204,6 +213,7 @@ class Claim:
     lost: bool = False
     volume_mode: str = "Filesystem"
     selector: Selector | None = None
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +232,7 @@ class Volume:
     phase: str = "Available"
     volume_mode: str = "Filesystem"
     deleting: bool = False
+    attributes_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +297,8 @@ class Snapshot:
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    extended_by_class: frozenset[str] = frozenset()
+    """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
     """Node name to the version that last changed it; None when not tracked."""
     cluster_version: int = 0

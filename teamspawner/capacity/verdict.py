@@ -47,6 +47,8 @@ class Reason:
             Unschedulable), False when not (UnschedulableAndUnresolvable).
         resource: The resource that is short, for ``NodeResourcesFit`` only.
         detail: What the scheduler does not say: the taint, the label, the claim.
+        unknown: True when it is only not known whether this stands against the
+            pod, because ``detail`` (plural names of kinds) was not looked at.
     """
 
     plugin: str
@@ -54,6 +56,7 @@ class Reason:
     resolvable: bool = True
     resource: str = ""
     detail: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,75 @@
-"""The command ``teamspawner check``."""
+"""The command ``teamspawner check``: every fault of the map at once."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from teamspawner.errors import Fault, MapError
+from teamspawner.map import json_schema, load
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("map", nargs="?", metavar="MAP", help="file with the map; - is stdin")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the map")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def read_source(path: str) -> bytes:
+    """Read a file, or standard input for ``-``.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it; not built yet."""
-    raise NotImplementedError
+    """Check the map: 0 sound (warnings or not), 1 faults found, 2 no map to read."""
+    if args.schema:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    if args.map is None:
+        print("teamspawner check: name the file with the map, or - for stdin", file=sys.stderr)
+        return 2
+    try:
+        source = read_source(args.map)
+    except OSError as error:
+        print(f"teamspawner check: cannot read {args.map}: {error.strerror}", file=sys.stderr)
+        return 2
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    try:
+        warnings = load(source).warnings
+    except MapError as error:
+        faults = error.faults
+    _print_json(faults, warnings) if args.format == "json" else _print_text(faults, warnings)
+    return 1 if faults else 0
+
+
+def _print_json(faults: tuple[Fault, ...], warnings: tuple[Fault, ...]) -> None:
+    answer = {
+        "ok": not faults,
+        "faults": [asdict(fault) for fault in faults],
+        "warnings": [asdict(warning) for warning in warnings],
+    }
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _print_text(faults: tuple[Fault, ...], warnings: tuple[Fault, ...]) -> None:
+    for kind, found in (("fault", faults), ("warning", warnings)):
+        for entry in found:
+            print(f"{kind}: {entry.place}")
+            print(f"  found    {entry.found}")
+            print(f"  allowed  {entry.allowed}")
+            if entry.fix:
+                print(f"  fix      {entry.fix}")
+    print(f"{_count(len(faults), 'fault')}, {_count(len(warnings), 'warning')}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

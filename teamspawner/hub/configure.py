@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from teamspawner.hub.quiet import quieten
 
-__all__ = ["setup"]
+__all__ = ["PARTS", "setup"]
+
+PARTS = ("handlers", "site", "groups", "priority", "culling", "metrics")
+"""Modules of this room that each set up one thing with their ``configure(c)``."""
 
 
-def setup(c: Any) -> None:
+def setup(c: Any, parts: Iterable[str] = PARTS) -> None:
     """Set JupyterHub up for TeamSpawner; call it at the end of ``jupyterhub_config.py``.
 
     Selects the spawner, adds the JSON endpoint of the spawn page and our pages,
@@ -21,12 +25,14 @@ def setup(c: Any) -> None:
 
     Args:
         c: The configuration object of ``jupyterhub_config.py``.
+        parts: Which of ``PARTS`` to set up; the files of ``jupyterhub_config.d`` do one
+            each, so that a site may leave one out.
     """
     quieten()
     hub = c.JupyterHub
     if "spawner_class" not in hub or _is_stock(hub.spawner_class):
         hub.spawner_class = "teamspawner.TeamSpawner"
-    for part in ("handlers", "culling"):
+    for part in parts:
         name = f"teamspawner.hub.{part}"
         if find_spec(name):
             import_module(name).configure(c)

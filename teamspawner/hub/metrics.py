@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from jupyterhub.metrics import metrics_prefix
 from prometheus_client import REGISTRY, Counter, Histogram
@@ -200,3 +201,7 @@ def watched(source: Callable[[], Seen | None] | None) -> None:
             and must not raise. None, or its answer None, gives no samples.
     """
     WATCH.source = source
+
+
+def configure(_c: Any) -> None:
+    """Have the metrics on ``/hub/metrics`` from the start; importing this has done it."""

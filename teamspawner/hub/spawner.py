@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
-from jupyterhub.utils import maybe_future
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 from traitlets import default
 
+from teamspawner.hub import progress
+from teamspawner.hub.gate import Gate
+from teamspawner.hub.lay import as_profile, own_copy, touched
 from teamspawner.hub.quiet import quieten
+from teamspawner.hub.race import Look, Patience, race
 from teamspawner.hub.refusal import Refusal, leave_failure_count
+from teamspawner.hub.settings import Settings
+from teamspawner.offers.model import Choice
 
 __all__ = ["TeamSpawner"]
 
 
-class TeamSpawner(KubeSpawner):
+class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
     """A KubeSpawner whose spawn page tells each team what is really free.
 
-    Everything that ``KubeSpawner`` can be told holds here too.
+    Everything that ``KubeSpawner`` can be told holds here too, under
+    ``c.KubeSpawner`` or ``c.TeamSpawner``; the latter wins. Nothing of what a person
+    sends is trusted: ``load_user_options`` is the one gate for every way of starting.
     """
 
     user_options = AnyTrait(
@@ -28,45 +37,181 @@ class TeamSpawner(KubeSpawner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         quieten(self.log)
-        self._refused = False
-        self._admin_profiles = self.profile_list
+        self.choice: Choice | None = None
+        self._chosen: dict[str, str] = {}
+        self._nothing_made = False
+        self._before: dict[str, Any] = {}
+        self._frozen: list[dict[str, Any]] | None = None
+        self.admin_profiles = self.profile_list
         self.profile_list = self._profiles_now
+        self.gate = Gate(self)
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Any:
         # the gate applies options; without any hook JupyterHub warns at every start
         return _nothing
 
-    async def _profiles_now(self, spawner: Any) -> list[dict[str, Any]]:
-        found = self._admin_profiles
-        if callable(found):
-            found = await maybe_future(found(spawner))
-        return list(found.values()) if isinstance(found, dict) else found
+    @default("options_form")
+    def _options_form_default(self) -> Any:
+        """Our own page, unless the admin has set a template for KubeSpawner's."""
+        if self.profile_form_template or self.additional_profile_form_template_paths:
+            return self._stock_form
+        return self.gate.page
 
-    def start(self) -> Any:
-        """Start the server; see ``KubeSpawner.start``."""
-        self._refused = False
-        return super().start()
+    async def _stock_form(self, spawner: Any) -> str:
+        if not isinstance(self.user_options, dict):
+            self.user_options = {}
+        form: str = await self._render_options_form_dynamically(spawner)
+        return form
+
+    async def _profiles_now(self, _spawner: Any) -> list[dict[str, Any]]:
+        """What KubeSpawner takes for the admin's list: ours, or the one chosen while loading."""
+        if self._frozen is not None:
+            return self._frozen
+        return await self.gate.profiles()
+
+    async def options_from_query(self, query_data: dict[str, list[str]]) -> Any:
+        """Read the options of a link; one that a click alone may start opens the page instead."""
+        try:
+            return await self.gate.from_link(self.options_from_form(query_data))
+        except Refusal as refusal:
+            self.log.info("A link was refused: %s", refusal.reason)
+            raise
+
+    def start(self) -> asyncio.Future[str]:
+        """Start the server, and end the start in seconds when it can never run."""
+        self._nothing_made = True
+        self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        inner = super().start()
+        return asyncio.ensure_future(self._race(inner))
+
+    async def _race(self, inner: asyncio.Future[str]) -> str:
+        self.gate.deadline(self.start_timeout)
+        patience = Patience(
+            self.unschedulable_grace, self.gate.wait_s, max(1.0, self.start_timeout - 1.0)
+        )
+        try:
+            look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
+            return await race(inner, look, patience, self._given_up)
+        except Refusal as refusal:
+            leave_failure_count(self)
+            self.gate.refused(refusal)
+            raise
+        finally:
+            self.gate.ended()
+
+    def give_up(self) -> None:
+        """End a start that is under way, because the person no longer wants it."""
+        if not self._given_up.done():
+            self._given_up.set_result(None)
+
+    def own_pod(self) -> dict[str, Any] | None:
+        """The pod of this server as last seen, as JSON; None before it is seen."""
+        reflector = self.pod_reflector
+        found = reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
+        return None if self._nothing_made else found
 
     async def load_user_options(self) -> None:
-        """Apply what the person asked for, or refuse: the one gate for every way of starting."""
-        if not isinstance(self.user_options, dict):
-            sentence = "The options must be a set of names and values."
-            raise self._refusal(Refusal(400, "options", sentence))
-        await super().load_user_options()
+        """Judge what the person asked for and lay it onto this spawner, or refuse.
 
-    def _refusal(self, refusal: Refusal) -> Refusal:
-        self._refused = True
-        leave_failure_count(self)
-        return refusal
+        The one gate: the form, links, the REST API with and without a body, stored
+        options, an admin's start for someone and named servers all pass here, after
+        every hook.
+
+        Raises:
+            Refusal: With the sentence for the person.
+        """
+        self._restore()
+        choice = await self.gate.choose(self.user_options)
+        self.user_options = dict(choice.user_options)
+        self._frozen = [as_profile(self, choice)]
+        self._remember(self._frozen[0])
+        try:
+            await super().load_user_options()
+        finally:
+            self._frozen = None
+        self.extra_labels = {**self.extra_labels, **choice.labels}
+        if choice.start_timeout_s is not None:
+            self.start_timeout = choice.start_timeout_s
+        self.choice = choice
+
+    def _remember(self, profile: dict[str, Any]) -> None:
+        names = {*touched(profile), "extra_labels", "start_timeout"}
+        self._before = {name: own_copy(getattr(self, name)) for name in names}
+
+    def _restore(self) -> None:
+        """Take back what an earlier choice set, should this very instance start again."""
+        for name, value in self._before.items():
+            setattr(self, name, value)
+        self._before = {}
+        self.choice = None
+
+    async def get_pod_manifest(self) -> Any:
+        """Write the pod, and check that it takes what was chosen and no more."""
+        pod = await super().get_pod_manifest()
+        self.gate.check(pod)
+        return pod
+
+    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
+        """Create the pod, after a last look at what ``modify_pod_hook`` made of it."""
+        self.gate.check(pod)
+        # KubeSpawner logs the whole manifest, with the server's token, when the API refuses
+        pod.to_str = lambda: f"pod {pod.metadata.name}"
+        self._nothing_made = False
+        made: bool = await super()._make_create_pod_request(pod, request_timeout)
+        return made
+
+    async def _start_reflector(
+        self,
+        kind: str,
+        reflector_class: Any,
+        replace: bool = False,  # noqa: FBT001, FBT002 - as KubeSpawner declares it
+        **kwargs: Any,
+    ) -> Any:
+        """Start a reflector anew when the one there has failed or has given up.
+
+        KubeSpawner keeps handing out a reflector whose first list failed, and one
+        that stopped watching after a minute of errors (seen in 7.0.0 and 7.1.0).
+        """
+        known = self.__class__.reflectors.get(self._get_reflector_key(kind))
+        dead = known is not None and known.first_load_future.done() and _ended(known.watch_task)
+        return await super()._start_reflector(
+            kind, reflector_class, replace=replace or dead, **kwargs
+        )
 
     async def poll(self) -> int | None:
-        """Say whether the server runs; a refused start has none, and asks nobody."""
-        if self._refused:
+        """Say whether the server runs; a refused start made no pod, and asks nobody."""
+        if self._nothing_made:
             return 1
         status: int | None = await super().poll()
         return status
 
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell how the start goes, in plain words; raw events without names under "details"."""
+        async for event in progress.told(self, super().progress()):
+            yield event
+
+    def get_state(self) -> dict[str, Any]:
+        """Keep what was chosen beside what KubeSpawner keeps."""
+        state: dict[str, Any] = super().get_state()
+        if self._chosen:
+            state["teamspawner"] = dict(self._chosen)
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what was chosen before the hub was restarted."""
+        super().load_state(state)
+        self._chosen = dict(state.get("teamspawner") or {})
+
+    def clear_state(self) -> None:
+        """Forget what was chosen; the server has stopped."""
+        super().clear_state()
+        self._chosen = {}
+
 
 def _nothing(_spawner: Any, _options: Any) -> None:
     """Do nothing."""
+
+
+def _ended(task: asyncio.Task[Any] | None) -> bool:
+    return task is None or task.done()

@@ -1,1 +1,20 @@
 """The map: the admin's file of what may be offered to whom, checked and explained."""
+
+from teamspawner.map.groups import is_member, teams_of
+from teamspawner.map.load import Loaded, json_schema, load
+from teamspawner.map.schema import Accelerator, Cull, Image, Map, Team, Tier, Volume
+
+__all__ = [
+    "Accelerator",
+    "Cull",
+    "Image",
+    "Loaded",
+    "Map",
+    "Team",
+    "Tier",
+    "Volume",
+    "is_member",
+    "json_schema",
+    "load",
+    "teams_of",
+]

@@ -32,6 +32,9 @@ class Person:
     name: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    label: str = ""
+    """The value of ``hub.jupyter.org/username`` on this person's pods; empty: made from the name
+    as KubeSpawner makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,8 @@ class Choice:
         override: KubeSpawner traits to set, complete: nothing of an earlier choice stays.
         labels: Labels of ours for the pod.
         devices: Accelerator resource to count, checked against the pod at the end.
+        profile: An admin's own profile cut down to what was chosen, as KubeSpawner takes
+            it; None for a tier of the map. ``override`` is empty beside it.
     """
 
     slug: str
@@ -230,3 +235,10 @@ class Choice:
     requests: Resources
     devices: Resources = field(default_factory=lambda: NOTHING)
     start_timeout_s: int | None = None
+    profile: Mapping[str, Any] | None = None
+    title: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells this choice from others of the same person; usable as a dictionary key."""
+        return (self.slug, *(f"{name}={value}" for name, value in self.user_options.items()))

@@ -1,0 +1,191 @@
+# ruff: noqa: D102 - what a filter's methods do is said once, on Filter
+"""InterPodAffinity: which pods must, and must not, be in the same domain.
+
+Source: kube-scheduler plugin ``interpodaffinity`` (``filtering.go``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from teamspawner.capacity.filtering import Change, Filter, Reasons
+from teamspawner.capacity.matching import pod_term_matches, selects
+from teamspawner.capacity.objects import EMPTY, Labels, Node, NodeState, Pod, PodTerm, Snapshot
+from teamspawner.capacity.verdict import Reason
+
+Pair = tuple[str, str]
+"""Topology key and value: a domain."""
+
+_NO_COMPANION = Reason(
+    "InterPodAffinity", "node(s) didn't match pod affinity rules", resolvable=False
+)
+_REPELS = Reason("InterPodAffinity", "node(s) didn't match pod anti-affinity rules")
+_REPELLED = Reason("InterPodAffinity", "node(s) didn't satisfy existing pods anti-affinity rules")
+_UNSEEN = Reason("InterPodAffinity", "namespaces not looked at", detail="namespaces", unknown=True)
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many matching pods each domain holds.
+
+    Attributes:
+        wanted: Pods that meet every affinity term of the candidate.
+        repelled: Pods that one of its anti-affinity terms means.
+        repelling: Anti-affinity terms of placed pods that mean the candidate.
+    """
+
+    wanted: Counter[Pair] = field(default_factory=Counter)
+    repelled: Counter[Pair] = field(default_factory=Counter)
+    repelling: Counter[Pair] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Companions(Filter):
+    """The rules between one candidate and every placed pod."""
+
+    pod: Pod
+    affinity: tuple[PodTerm, ...]
+    anti_affinity: tuple[PodTerm, ...]
+    namespace_labels: Labels
+    counts: Counts
+    unsure: bool = False
+
+    @property
+    def local(self) -> bool:
+        """Pods on other nodes count."""
+        return False
+
+    def __call__(self, state: NodeState, change: Change) -> Reasons:
+        counts = self.counts
+        if change.gone or change.come:
+            counts = self._changed(state.node, change)
+        found = self._against(state.node.labels, counts)
+        return found or ((_UNSEEN,) if self.unsure else ())
+
+    def _against(self, labels: Labels, counts: Counts) -> Reasons:
+        found: list[Reason] = []
+        if not self._joined(labels, counts):
+            found.append(_NO_COMPANION)
+        for term in self.anti_affinity:
+            key = term.topology_key
+            if key in labels and counts.repelled[key, labels[key]] > 0:
+                found.append(_REPELS)
+                break
+        if any(n > 0 and labels.get(key) == value for (key, value), n in counts.repelling.items()):
+            found.append(_REPELLED)
+        return tuple(found)
+
+    def _joined(self, labels: Labels, counts: Counts) -> bool:
+        """Tell whether every affinity term is met; the first of a group may start anywhere."""
+        exist = True
+        for term in self.affinity:
+            key = term.topology_key
+            if key not in labels:
+                return False
+            if counts.wanted[key, labels[key]] <= 0:
+                exist = False
+        if exist:
+            return True
+        first = not any(counts.wanted.values())
+        return first and all(pod_term_matches(t, self.pod, _ask(t)) for t in self.affinity)
+
+    def emptied(self, state: NodeState) -> Reasons:
+        """Pods that keep it away may end, save those that stay; its companions are as now."""
+        staying = Counts()
+        for pod in state.pods:
+            self.add(staying, state.node, pod, 1)
+        staying.wanted = self.counts.wanted
+        found = self._against(state.node.labels, staying)
+        return found or ((_UNSEEN,) if self.unsure else ())
+
+    def _changed(self, node: Node, change: Change) -> Counts:
+        counts = Counts(
+            Counter(self.counts.wanted),
+            Counter(self.counts.repelled),
+            Counter(self.counts.repelling),
+        )
+        for pods, step in ((change.gone, -1), (change.come, 1)):
+            for pod in pods:
+                self.add(counts, node, pod, step)
+        return counts
+
+    def placed(self, node: Node, pod: Pod) -> None:
+        """Count a pod just put on a node."""
+        self.add(self.counts, node, pod, 1)
+
+    def add(self, counts: Counts, node: Node, pod: Pod, step: int) -> None:
+        """Count one pod on a node into ``counts``, ``step`` times."""
+        labels = node.labels
+        if self.affinity and all(pod_term_matches(t, pod, _ask(t)) for t in self.affinity):
+            _tally(counts.wanted, self.affinity, labels, step)
+        meant = [t for t in self.anti_affinity if pod_term_matches(t, pod, _ask(t))]
+        _tally(counts.repelled, meant, labels, step)
+        own = pod.spec.anti_affinity
+        if own:
+            against = [t for t in own if pod_term_matches(t, self.pod, self.namespace_labels)]
+            _tally(counts.repelling, against, labels, step)
+
+
+def _ask(term: PodTerm) -> Labels | None:
+    """An incoming pod's namespace selector is resolved to names already, save the empty one."""
+    return EMPTY if term.namespace_selector is not None else None
+
+
+def _tally(counter: Counter[Pair], terms: Iterable[PodTerm], labels: Labels, step: int) -> None:
+    for term in terms:
+        value = labels.get(term.topology_key)
+        if value is not None:
+            counter[term.topology_key, value] += step
+
+
+def companions(pod: Pod, snapshot: Snapshot) -> Companions | None:
+    """Prepare InterPodAffinity.
+
+    None when neither the candidate nor any placed pod has a rule that concerns
+    it; the scheduler then skips the filter, for nominated pods too.
+    """
+    labels = snapshot.namespaces.get(pod.namespace, EMPTY)
+    known = {_resolved(t, snapshot) for t in (*pod.spec.affinity, *pod.spec.anti_affinity)}
+    prepared = Companions(
+        pod,
+        tuple(_resolved(term, snapshot) for term in pod.spec.affinity),
+        tuple(_resolved(term, snapshot) for term in pod.spec.anti_affinity),
+        labels,
+        Counts(),
+        unsure=_unsure(pod, snapshot),
+    )
+    for state in snapshot.nodes.values():
+        for placed in state.pods if known else state.repelling:
+            prepared.add(prepared.counts, state.node, placed, 1)
+    if known or prepared.counts.repelling or prepared.unsure:
+        return prepared
+    return None
+
+
+def _resolved(term: PodTerm, snapshot: Snapshot) -> PodTerm:
+    """Turn a namespace selector into the names it matches now; an empty one stays, for all."""
+    selector = term.namespace_selector
+    if selector is None or not selector.requirements:
+        return term
+    names = [n for n, labels in snapshot.namespaces.items() if selects(selector, labels)]
+    return replace(term, namespaces=(*term.namespaces, *names), namespace_selector=None)
+
+
+def _unsure(pod: Pod, snapshot: Snapshot) -> bool:
+    """Tell whether a rule asks for labels of namespaces, which were not looked at."""
+    if "namespaces" not in snapshot.unseen:
+        return False
+    own = (*pod.spec.affinity, *pod.spec.anti_affinity)
+    if any(t.namespace_selector and t.namespace_selector.requirements for t in own):
+        return True
+    return any(
+        term.namespace_selector is not None
+        and bool(term.namespace_selector.requirements)
+        and pod.namespace not in term.namespaces
+        and selects(term.selector, pod.labels)
+        for state in snapshot.nodes.values()
+        for placed in state.repelling
+        for term in placed.spec.anti_affinity
+    )

@@ -1,0 +1,49 @@
+"""Put pods that will take room shortly where the scheduler would, before others are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from teamspawner.capacity.context import node_reasons, prepare, with_pods
+from teamspawner.capacity.objects import Candidate, NodeState, Snapshot
+from teamspawner.capacity.rules import Rules
+
+
+def place(snapshot: Snapshot, candidates: Iterable[Candidate], rules: Rules) -> Snapshot:
+    """Return the snapshot with each candidate placed, in order, on a node that takes it.
+
+    For pods created a moment ago and for starts under way. Of the nodes that
+    take a pod the scheduler takes the one it scores highest: with the hub's
+    own scheduler the fullest, with the default one the emptiest; ties go by
+    name. A candidate that fits nowhere now (or is not known to), or that
+    another scheduler places, is left as it is.
+    """
+    for candidate in candidates:
+        snapshot = _place_one(snapshot, candidate, rules)
+    return snapshot
+
+
+def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapshot:
+    spec = candidate.pod.spec
+    if spec.gates or not rules.speaks_for(spec.scheduler_name):
+        return snapshot
+    context = prepare(candidate, snapshot, rules)
+    fitting = [s for s in snapshot.nodes.values() if not node_reasons(candidate, s, context)]
+    if not fitting:
+        return snapshot
+    packs = spec.scheduler_name.endswith("-user-scheduler")
+    best = min(fitting, key=lambda s: (-_fullness(s) if packs else _fullness(s), s.node.name))
+    nodes = {**snapshot.nodes, best.node.name: with_pods(best, (candidate.pod,))}
+    waiting = tuple(other for other in snapshot.waiting if other is not candidate)
+    return replace(snapshot, nodes=nodes, waiting=waiting)
+
+
+def _fullness(state: NodeState) -> float:
+    """Return how much of cpu and memory is requested, as a mean fraction."""
+    shares = [
+        state.used.get(name, 0) / total
+        for name in ("cpu", "memory")
+        if (total := state.node.allocatable.get(name, 0)) > 0
+    ]
+    return sum(shares) / len(shares) if shares else 0.0

@@ -1,0 +1,143 @@
+"""An admin's own profiles: who sees which, and what a request makes of them."""
+
+import pytest
+
+from teamspawner.errors import ChoiceError
+from teamspawner.offers.profiles import NOT_YOURS, choose_profile, may_see
+
+CPU = {"slug": "cpu", "display_name": "CPU", "default": True}
+GPU = {"slug": "gpu", "display_name": "GPU", "allowed_groups": ["physics"]}
+
+
+def a_profile(*, choices=("base", "big"), free=None, slug="custom"):
+    option = {"choices": {key: {"kubespawner_override": {"image": key}} for key in choices}}
+    if free is not None:
+        option["unlisted_choice"] = {"enabled": True, "validation_regex": free}
+    return {"slug": slug, "display_name": slug, "profile_options": {"image": option}}
+
+
+def someone(*groups):
+    return lambda patterns: bool({"*", *groups} & set(patterns))
+
+
+def chosen(raw, *profiles):
+    return dict(choose_profile(may_see(profiles, someone()), raw).user_options)
+
+
+def refused(raw, *profiles):
+    with pytest.raises(ChoiceError) as caught:
+        chosen(raw, *profiles)
+    return caught.value
+
+
+def test_a_profile_for_a_group_is_seen_by_its_members_alone():
+    assert [each["slug"] for each in may_see([CPU, GPU], someone("physics"))] == ["cpu", "gpu"]
+    assert [each["slug"] for each in may_see([CPU, GPU], someone("arts"))] == ["cpu"]
+
+
+def test_an_empty_list_of_groups_is_for_nobody():
+    assert may_see([{**CPU, "allowed_groups": []}], someone("physics")) == []
+
+
+def test_policy_is_not_passed_on():
+    assert "allowed_groups" not in may_see([GPU], someone("physics"))[0]
+
+
+def test_a_choice_for_a_group_is_seen_by_its_members_alone():
+    profile = a_profile()
+    profile["profile_options"]["image"]["choices"]["big"]["allowed_groups"] = ["physics"]
+    (seen,) = may_see([profile], someone("arts"))
+    assert list(seen["profile_options"]["image"]["choices"]) == ["base"]
+
+
+def test_free_text_for_a_group_is_off_for_others():
+    profile = a_profile(free=".*")
+    profile["profile_options"]["image"]["unlisted_choice"]["allowed_groups"] = ["physics"]
+    (seen,) = may_see([profile], someone("arts"))
+    assert seen["profile_options"]["image"]["unlisted_choice"]["enabled"] is False
+
+
+def test_a_profile_whose_option_has_nothing_left_is_not_offered():
+    profile = a_profile(choices=("big",))
+    profile["profile_options"]["image"]["choices"]["big"]["allowed_groups"] = ["physics"]
+    assert may_see([profile], someone("arts")) == []
+
+
+@pytest.mark.parametrize(
+    "raw", [{}, {"profile": None}, {"profile": ""}], ids=["none", "null", "empty"]
+)
+def test_without_a_profile_the_default_is_filled_in(raw):
+    assert chosen(raw, GPU, CPU) == {"profile": "cpu"}
+
+
+def test_every_option_gets_a_value():
+    assert chosen({}, a_profile()) == {"profile": "custom", "image": "base"}
+
+
+def test_only_what_was_chosen_is_left_of_the_profile():
+    found = choose_profile([a_profile(free=".*")], {"image": "big"})
+    option = found.profile["profile_options"]["image"]
+    assert list(option["choices"]) == ["big"]
+    assert option["unlisted_choice"] == {"enabled": False}
+
+
+def test_unknown_keys_are_dropped():
+    assert chosen({"cpu_limit": 64, "profile": "cpu", "": {}}, CPU) == {"profile": "cpu"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param({"profile": ["cpu"]}, id="profile-as-list"),
+        pytest.param({"profile": {"a": 1}}, id="profile-as-object"),
+        pytest.param({"profile": 0}, id="profile-as-number"),
+        pytest.param({"profile": "custom", "image": ["base"]}, id="choice-as-list"),
+        pytest.param({"profile": "custom", "image": 1}, id="choice-as-number"),
+        pytest.param({"profile": "custom", "image": "huge"}, id="choice-not-offered"),
+        pytest.param({"profile": "custom", "image": "unlisted-choice"}, id="free-text-not-given"),
+        pytest.param(
+            {"profile": "custom", "image--unlisted-choice": "evil/x"}, id="free-text-not-enabled"
+        ),
+        pytest.param(
+            {"profile": "custom", "image--unlisted-choice": ["x"]}, id="free-text-as-list"
+        ),
+    ],
+)
+def test_a_value_that_is_not_offered_is_malformed(raw):
+    assert refused(raw, a_profile(), CPU).status == 400
+
+
+def test_free_text_without_a_profile_is_checked_against_the_default_profile():
+    assert refused({"image--unlisted-choice": "evil/x"}, a_profile()).status == 400
+
+
+def test_a_hidden_and_a_missing_profile_are_refused_in_the_same_words():
+    hidden, missing = refused({"profile": "gpu"}, CPU, GPU), refused({"profile": "nope"}, CPU)
+    assert hidden.status == missing.status == 403
+    assert hidden.sentence == missing.sentence == NOT_YOURS
+
+
+def test_free_text_must_match_to_its_end():
+    profile = a_profile(free="ok/[a-z]+")
+    assert chosen({"image--unlisted-choice": "ok/a"}, profile)["image--unlisted-choice"] == "ok/a"
+    assert refused({"image--unlisted-choice": "ok/a; rm"}, profile).status == 400
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("x" * 1001, id="too-long"),
+        pytest.param("a\nb", id="line-break"),
+        pytest.param("a\x00b", id="null-byte"),
+    ],
+)
+def test_free_text_is_one_line_of_readable_text(typed):
+    assert refused({"image--unlisted-choice": typed}, a_profile(free="")).status == 400
+
+
+def test_a_wrong_expression_of_the_admins_lets_nothing_pass():
+    assert refused({"image--unlisted-choice": "x"}, a_profile(free="(")).status == 400
+
+
+def test_who_may_have_nothing_is_refused():
+    assert refused({}).status == 403
