@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,8 +44,10 @@ class Difference:
 
 def snapshot_of(cluster: Json, rules: Rules) -> Snapshot:
     """The snapshot of a kubectl List; every object of it must be understood."""
-    gathered = dumps.Dump()
-    dumps.take(gathered, "case", json.dumps(cluster).encode())
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(cluster, file)
+        file.flush()
+        gathered = dumps.gather([file.name])
     found = dumps.snapshot(gathered, rules)
     assert not gathered.faults, gathered.faults
     return found
@@ -59,9 +62,7 @@ def verdicts(case: Json, version: str = USUAL) -> list[Verdict]:
     ]
 
 
-def differences(
-    case: Json, answers: Sequence[Answer], version: str = USUAL
-) -> list[Difference]:
+def differences(case: Json, answers: Sequence[Answer], version: str = USUAL) -> list[Difference]:
     """Everything that the engine says otherwise.
 
     Left out are pods that the API would refuse, and those on which the scheduler itself stops
@@ -114,7 +115,11 @@ def _reasons_compared(index: int, answer: Answer, verdict: Verdict) -> list[Diff
         same = [
             reason
             for reason in ours
-            if (reason.message in refusal.reasons if answer.whole else reason.plugin == refusal.plugin)
+            if (
+                reason.message in refusal.reasons
+                if answer.whole
+                else reason.plugin == refusal.plugin
+            )
         ]
         if not same:
             said = sorted({reason.plugin for reason in ours})

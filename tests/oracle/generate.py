@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from teamspawner.units import millicores, units
 from tests.oracle import nodes, pods
 from tests.oracle.dice import Dice, Json
 from tests.oracle.pods import NAMESPACES, Amounts
@@ -89,7 +90,9 @@ class Cluster:
         """What a node has left of a resource."""
         return self.room[name].get(resource, 0) - self.used[name].get(resource, 0)
 
-    def pod(self, name: str, main: Amounts, features: frozenset[str] | None = None) -> tuple[Json, Amounts]:
+    def pod(
+        self, name: str, main: Amounts, features: frozenset[str] | None = None
+    ) -> tuple[Json, Amounts]:
         """A pod around ``main`` with whatever the features add, and its effective request."""
         dice = self.dice
         features = self.features if features is None else features
@@ -172,7 +175,7 @@ class Cluster:
         self.pods.append(made)
 
     def candidate(self, index: int) -> Json:
-        """A pod to be judged; its requests are near the edge of one node half of the time or more."""
+        """A pod to be judged; mostly its requests are near the edge of one node."""
         dice = self.dice
         name = f"c{index}"
         if dice.chance(0.3 if self.features <= PLACING else 0.65):
@@ -191,7 +194,9 @@ class Cluster:
     def _near_edge(self, name: str, main: Amounts) -> Json:
         """Make the total of one resource just what a node has left, one less, or one more."""
         dice = self.dice
-        resource = dice.choice([r for room in self.room.values() for r in room if r != "pods"] or ["cpu"])
+        resource = dice.choice(
+            [r for room in self.room.values() for r in room if r != "pods"] or ["cpu"]
+        )
         home = max(self.names, key=lambda n: (self.free(n, resource), n))
         if dice.chance(0.35):
             home = dice.choice(self.names)
@@ -232,12 +237,24 @@ def resize(dice: Dice, pod: Json) -> None:
     for container in pod["spec"]["containers"]:
         if dice.chance(0.25):
             continue
-        status: Json = {"name": container["name"], "image": "x", "imageID": "x", "ready": True, "restartCount": 0}
-        held = {"cpu": f"{dice.choice([0, 100, 1500])}m", "memory": f"{dice.choice([1, 64, 700])}Mi"}
+        status: Json = {
+            "name": container["name"],
+            "image": "x",
+            "imageID": "x",
+            "ready": True,
+            "restartCount": 0,
+        }
+        held = {
+            "cpu": f"{dice.choice([0, 100, 1500])}m",
+            "memory": f"{dice.choice([1, 64, 700])}Mi",
+        }
         if dice.chance(0.8):
             status["resources"] = {"requests": held} if dice.chance(0.9) else {}
         if dice.chance(0.7):
-            status["allocatedResources"] = {"cpu": f"{dice.choice([0, 250, 2000])}m", "memory": "128Mi"}
+            status["allocatedResources"] = {
+                "cpu": f"{dice.choice([0, 250, 2000])}m",
+                "memory": "128Mi",
+            }
         statuses.append(status)
     pod["status"]["containerStatuses"] = statuses
     if dice.chance(0.5):
@@ -247,8 +264,6 @@ def resize(dice: Dice, pod: Json) -> None:
 
 
 def _amounts(written: Json) -> Amounts:
-    from teamspawner.units import millicores, units
-
     return {name: (millicores if name == "cpu" else units)(text) for name, text in written.items()}
 
 

@@ -9,7 +9,18 @@ from typing import Any
 from tests.oracle.dice import Json
 
 Fails = Callable[[Json], bool]
-_KEPT = {"apiVersion", "namespace", "allocatable", "kind", "name", "uid", "key", "operator", "topologyKey", "effect"}
+_KEPT = {
+    "apiVersion",
+    "namespace",
+    "allocatable",
+    "kind",
+    "name",
+    "uid",
+    "key",
+    "operator",
+    "topologyKey",
+    "effect",
+}
 _KEPT |= {"containers", "metadata", "spec", "image", "maxSkew", "whenUnsatisfiable", "phase"}
 """Fields that an object would not be valid without."""
 

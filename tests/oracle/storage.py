@@ -49,7 +49,9 @@ class Shelf:
     objects: list[Json] = field(default_factory=list)
     claims: list[tuple[str, str]] = field(default_factory=list)
 
-    def make(self, kind: str, name: str, api: str = "v1", namespace: str = "", **rest: object) -> Json:
+    def make(
+        self, kind: str, name: str, api: str = "v1", namespace: str = "", **rest: object
+    ) -> Json:
         """Put one object on the shelf; ``meta`` in ``rest`` is added to its metadata."""
         meta: Json = {"name": name, "uid": f"{kind}-{namespace}-{name}".lower()}
         if namespace:
@@ -156,8 +158,12 @@ class Shelf:
         if owner:
             reference = {"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": owner}
             meta["ownerReferences"] = [{**reference, "controller": True}]
-        getattr(self, f"_{state.replace('-', '_')}", self._unbound)(name, namespace, spec, status, meta)
-        self.make("PersistentVolumeClaim", name, "v1", namespace, meta=meta, spec=spec, status=status)
+        getattr(self, f"_{state.replace('-', '_')}", self._unbound)(
+            name, namespace, spec, status, meta
+        )
+        self.make(
+            "PersistentVolumeClaim", name, "v1", namespace, meta=meta, spec=spec, status=status
+        )
 
     def _bound(self, name: str, namespace: str, spec: Json, status: Json, meta: Json) -> None:
         volume = f"pv-{namespace}-{name}"
@@ -229,7 +235,11 @@ class Shelf:
         if where := self._where():
             spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": where}}
         if claim:
-            spec["claimRef"] = {"kind": "PersistentVolumeClaim", "namespace": claim[0], "name": claim[1]}
+            spec["claimRef"] = {
+                "kind": "PersistentVolumeClaim",
+                "namespace": claim[0],
+                "name": claim[1],
+            }
             if not free or dice.chance(0.5):
                 spec["claimRef"]["uid"] = f"persistentvolumeclaim-{claim[0]}-{claim[1]}"
         labels = {"tier": dice.choice(["fast", "slow"])}
