@@ -1,14 +1,238 @@
-"""The command ``teamspawner fit``."""
+"""The command ``teamspawner fit``: would the scheduler place these pods?"""
 
 from __future__ import annotations
 
 import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from teamspawner.capacity import Rules, Status, Verdict, judge
+from teamspawner.capacity.objects import Candidate, Snapshot
+from teamspawner.cluster import dump as dumps
+from teamspawner.cluster.decode import ObjectError, candidate
+from teamspawner.errors import TeamSpawnerError
+
+_YES = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
+_DUMP_KINDS = "kubectl get " + ",".join([*dumps.KINDS.values()][:9]) + " -A -o json"
+_SHOWN_FAULTS = 5
+
+
+class UsageError(TeamSpawnerError, ValueError):
+    """The command was used wrongly; the message says where, what was found, what is allowed."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument(
+        "-f",
+        "--filename",
+        metavar="PODS",
+        required=True,
+        help="a Pod, a List of them, or YAML documents; - is standard input",
+    )
+    parser.add_argument(
+        "--dump",
+        metavar="DUMP",
+        action="append",
+        default=[],
+        help=f"what `{_DUMP_KINDS}` prints; - is standard input; may be repeated; "
+        "without it the current cluster is asked",
+    )
+    parser.add_argument(
+        "--unseen",
+        metavar="KIND,…",
+        default="",
+        help="plural names of kinds that the dump was not asked for",
+    )
+    parser.add_argument(
+        "--scheduler-version",
+        metavar="1.35",
+        help="version of the kube-scheduler; else that of the user-scheduler pod found, else 1.35",
+    )
+    parser.add_argument(
+        "--scheduler-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further scheduler to judge for, beside default-scheduler and *-user-scheduler",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it; not built yet."""
-    raise NotImplementedError
+    """Judge every pod alone, against the same snapshot."""
+    try:
+        manifests = _manifests(args.filename, args.dump)
+        snapshot, rules = _snapshot(args)
+        pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
+    except (UsageError, dumps.DumpError) as error:
+        sys.stderr.write(f"teamspawner fit: {error}\n")
+        return 2
+    results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
+    print(_json(results, snapshot) if args.format == "json" else _text(results))
+    return 0 if all(verdict.status in _YES for _, verdict in results) else 1
+
+
+def _snapshot(args: argparse.Namespace) -> tuple[Snapshot, Rules]:
+    unseen = _unseen(args.unseen)
+    found = dumps.gather(args.dump)
+    rules = _rules(args, found.scheduler_version())
+    snapshot = dumps.snapshot(found, rules, unseen)
+    for fault in found.faults[:_SHOWN_FAULTS]:
+        sys.stderr.write(f"teamspawner fit: left out {fault}\n")
+    if len(found.faults) > _SHOWN_FAULTS:
+        more = len(found.faults) - _SHOWN_FAULTS
+        sys.stderr.write(f"teamspawner fit: left out {more} more objects that cannot be read\n")
+    return snapshot, rules
+
+
+def _rules(args: argparse.Namespace, found: str | None) -> Rules:
+    try:
+        rules = Rules.for_version(
+            args.scheduler_version or found or "1.35", tuple(args.scheduler_name)
+        )
+    except ValueError as error:
+        raise UsageError(f"--scheduler-version: {error}") from error
+    if rules.warning:
+        sys.stderr.write(f"teamspawner fit: {rules.warning}\n")
+    return rules
+
+
+def _unseen(text: str) -> frozenset[str]:
+    """Read plural names of kinds.
+
+    Raises:
+        UsageError: When one of them is not known.
+    """
+    allowed = sorted({*dumps.KINDS.values(), *dumps.HARMLESS})
+    kinds = {part.strip().lower() for part in text.split(",") if part.strip()}
+    for kind in sorted(kinds.difference(allowed)):
+        near = difflib.get_close_matches(kind, allowed, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"--unseen: found {kind}; allowed: {', '.join(allowed)}{meant}")
+    return frozenset(kinds)
+
+
+def _manifests(path: str, dumped: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return every pod of a file, with its place for messages.
+
+    Raises:
+        UsageError: When the file cannot be read, or holds something else than pods.
+    """
+    if path == "-" and "-" in dumped:
+        raise UsageError("-f and --dump both read standard input; allowed: one of them")
+    place = "standard input" if path == "-" else path
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        documents = _parse(text)
+    except OSError as error:
+        raise UsageError(f"cannot read {place}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{place} is neither YAML nor JSON: {error}") from error
+    found = list(_pods(place, documents))
+    if not found:
+        raise UsageError(f"{place}: found no pod; allowed: a Pod, a List of them, YAML documents")
+    return found
+
+
+def _parse(text: str) -> list[Any]:
+    """Parse JSON, which is the quicker, else YAML documents; empty ones are left out."""
+    try:
+        return [json.loads(text)]
+    except json.JSONDecodeError:
+        documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return [document for document in documents if document is not None]
+
+
+def _pods(place: str, documents: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for number, document in enumerate(documents):
+        where = f"{place}: document {number}"
+        kind = document.get("kind") if isinstance(document, Mapping) else type(document).__name__
+        if kind in {"List", "PodList"}:
+            for index, item in enumerate(document.get("items") or ()):
+                yield f"{where}: items[{index}]", _pod(f"{where}: items[{index}]", item, kind)
+        else:
+            yield where, _pod(where, document, "")
+
+
+def _pod(where: str, found: Any, listed: str) -> Mapping[str, Any]:
+    of_list = "Pod" if listed == "PodList" else None
+    kind = found.get("kind", of_list) if isinstance(found, Mapping) else type(found).__name__
+    if kind != "Pod":
+        raise UsageError(f"{where}: found kind {kind}; allowed: Pod, or a List of Pods")
+    return found  # type: ignore[no-any-return]
+
+
+def _candidate(where: str, manifest: Mapping[str, Any], rules: Rules) -> Candidate:
+    try:
+        return candidate(manifest, rules)
+    except ObjectError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> str:
+    return json.dumps(
+        {
+            "as_of": snapshot.as_of.isoformat().replace("+00:00", "Z") if snapshot.as_of else None,
+            "results": [
+                {
+                    "pod": _name(pod),
+                    "verdict": str(verdict.status),
+                    "nodes": list(verdict.nodes),
+                    "rejected": {
+                        node: [reason.message for reason in reasons]
+                        for node, reasons in sorted(verdict.rejected.items())
+                    },
+                    "preempt": list(verdict.preempt),
+                    "sentence": sentence(verdict),
+                }
+                for pod, verdict in results
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _name(pod: Candidate) -> str:
+    return f"{pod.pod.namespace}/{pod.name}"
+
+
+def _text(results: Iterable[tuple[Candidate, Verdict]]) -> str:
+    return "\n".join(line for pod, verdict in results for line in _lines(pod, verdict))
+
+
+def _lines(pod: Candidate, verdict: Verdict) -> Iterable[str]:
+    yield f"{_name(pod)}: {verdict.status}: {sentence(verdict)}"
+    for title, nodes in (("takes it", verdict.nodes), ("by preemption", verdict.preempt)):
+        if nodes:
+            yield f"  {title}: {', '.join(nodes)}"
+    for node, reasons in sorted(verdict.rejected.items()):
+        told = (f"{r.message} ({r.detail})" if r.detail else r.message for r in reasons)
+        yield f"  not on {node}: {'; '.join(told)}"
+
+
+def sentence(verdict: Verdict) -> str:
+    """Say a verdict in one plain sentence."""
+    why = "; ".join(dict.fromkeys(reason.message for reason in verdict.reasons))
+    match verdict.status:
+        case Status.FITS_NOW:
+            one = len(verdict.nodes) == 1
+            return f"{len(verdict.nodes)} node{' takes' if one else 's take'} it now."
+        case Status.FITS_BY_PREEMPTION:
+            return "It fits once pods of lower priority make room."
+        case Status.BUSY:
+            soon = " Room is being freed now." if verdict.freeing else ""
+            return f"No node has room now; it fits when other pods end.{soon}"
+        case Status.NEVER:
+            return f"No node can take it, however empty{': ' + why if why else ''}."
+        case Status.QUEUED:
+            return f"It is held back: {why}."
+        case _:
+            return f"Not known: {why}."

@@ -22,8 +22,9 @@ from teamspawner.page.view import page_view
 HERE = Path(__file__).parent
 STATIC_DIR = HERE / "static"
 """Style sheet and scripts, to be served as they are; the file names are stable."""
-TEMPLATE_DIR = HERE / "templates"
-"""The form's template, not for JupyterHub's template path."""
+HUB_TEMPLATE_DIR = HERE / "templates"
+"""For JupyterHub's ``template_paths``: our ``spawn.html`` and ``spawn_pending.html``, which
+extend JupyterHub's own and leave other spawners' pages as they are. The form lies here too."""
 
 
 def render(
@@ -74,7 +75,7 @@ def _text(name: str) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE_DIR),
+        loader=FileSystemLoader(HUB_TEMPLATE_DIR),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -68,6 +68,16 @@ class CardView:
     offers: list[OfferView]
     options: list[OptionView]
 
+    @property
+    def many(self) -> bool:
+        """Whether the choices decide which offer is meant."""
+        return len(self.offers) > 1
+
+    @property
+    def typed(self) -> bool:
+        """Whether a value may be typed that no offer was judged for."""
+        return any(option.free_text for option in self.options)
+
 
 @dataclass(slots=True)
 class PageView:
@@ -212,7 +222,7 @@ def _rules(view: CardView) -> Iterator[str]:
         if option.shape in {"tiles", "menu"}:
             for choice in option.choices:
                 yield f".ts:has(#{choice.ident}:checked) .{choice.ident}-v{{display:inline}}"
-    if len(view.offers) < 2:  # noqa: PLR2004
+    if not view.many:
         return
     for offer in view.offers:
         test = ".ts" + "".join(f":has(#{i}:checked)" for i in _conditions(view, offer))

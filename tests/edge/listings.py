@@ -286,3 +286,38 @@ def many_page(number=12) -> Listing:
         *(replace(a100(free=index % 6), slug=f"gpu-{index}") for index in range(number)),
         teams=("physics", "biology"),
     )
+
+
+MARKUP = "<img src=x onerror=alert(1)>\"'&"
+
+
+def hostile_page() -> Listing:
+    """Markup in every text that comes from labels, groups, maps or profiles."""
+    choices = (OptionChoice(MARKUP, MARKUP, MARKUP), OptionChoice("b", MARKUP, MARKUP))
+    bad = offer(
+        MARKUP,
+        Status.BUSY,
+        badge=MARKUP,
+        sentence=MARKUP,
+        title=MARKUP,
+        options={"gpus": MARKUP},
+        team=MARKUP,
+        kind=Kind.WHOLE,
+        model=MARKUP,
+        model_name=MARKUP,
+        usage=(Usage(MARKUP, MARKUP, 1, 2, 1),),
+        alternative=Alternative(MARKUP, {MARKUP: MARKUP}, MARKUP),
+    )
+    good = replace(bad, verdict=Verdict(Status.FITS_NOW), startable=True, options={"gpus": "b"})
+    text = {"title": MARKUP, "summary": MARKUP, "description": MARKUP, "facts": {MARKUP: MARKUP}}
+    options = [
+        Option("gpus", MARKUP, choices),
+        Option(MARKUP, MARKUP, choices[:1]),
+        Option("image", MARKUP, choices, FreeText(MARKUP, MARKUP)),
+    ]
+    return listing(
+        card(MARKUP, bad, good, options=options, **text),
+        card("full", bad, **text),
+        teams=(MARKUP, MARKUP),
+        notice=MARKUP,
+    )

@@ -1,0 +1,143 @@
+"""Turn API objects, as JSON bytes or mappings, into what the scheduler looks at.
+
+Used for dumps and by the watcher alike. Equal specifications, labels and
+amounts become one object. Nothing here judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from teamspawner.capacity import objects
+from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.requests import rounded
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster import wire
+from teamspawner.cluster.podspec import pod_of
+from teamspawner.cluster.reading import (
+    ObjectError,
+    Source,
+    amounts,
+    labels_of,
+    meta_of,
+    pairs,
+    read,
+    resources_of,
+)
+
+__all__ = ["ObjectError", "PodRecord", "candidate", "decode_node", "decode_pod"]
+
+FINISHED = frozenset({"Succeeded", "Failed"})
+_STATIC = (b'"kubernetes.io/config.mirror"', b'"kubernetes.io/config.source"')
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod with what identifies it, for those who keep track of pods.
+
+    Attributes:
+        node: The node it is bound to; empty while it is not.
+        finished: Its phase is Succeeded or Failed: it holds nothing any more.
+        created: Its creation time as the API wrote it; empty when absent.
+        user_scheduler: The image of the hub's own scheduler, when this pod is one; else empty.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    finished: bool
+    pod: objects.Pod
+    nominated_node: str = ""
+    judged: bool = False
+    created: str = ""
+    user_scheduler: str = ""
+
+    def candidate(self) -> Candidate:
+        """Return it as a pod that waits to be placed."""
+        return Candidate(self.pod, self.name, self.uid, self.nominated_node, self.judged)
+
+
+def decode_node(source: Source) -> objects.Node:
+    """Read a node.
+
+    Raises:
+        ObjectError: When it is no node, or an amount cannot be read.
+    """
+    found = read(source, wire.Node)
+    meta = meta_of(found.metadata)
+    spec, status = found.spec or wire.NodeSpec(), found.status or wire.NodeStatus()
+    allocatable = rounded(amounts(status.allocatable, "status.allocatable"))
+    return objects.Node(
+        name=meta.name or "",
+        labels=labels_of(pairs(meta.labels)),
+        taints=tuple(
+            objects.Taint(t.key or "", t.value or "", t.effect or "") for t in spec.taints or ()
+        ),
+        unschedulable=bool(spec.unschedulable),
+        allocatable=resources_of(tuple(sorted(allocatable.items()))),
+        ready=any(c.type == "Ready" and c.status == "True" for c in status.conditions or ()),
+    )
+
+
+def decode_pod(source: Source, rules: Rules) -> PodRecord:
+    """Read a pod: a bound one counts as pods on nodes do, others by their specification alone.
+
+    Raises:
+        ObjectError: When it is no pod, or something of it cannot be read.
+    """
+    found = read(source, wire.Pod)
+    meta = meta_of(found.metadata)
+    spec, status = found.spec or wire.PodSpec(), found.status or wire.PodStatus()
+    bound = spec.node_name or ""
+    return PodRecord(
+        namespace=meta.namespace or "default",
+        name=meta.name or "",
+        uid=meta.uid or "",
+        node=bound,
+        finished=status.phase in FINISHED,
+        pod=pod_of(found, rules, placed=bool(bound), resident=_resident(meta)),
+        nominated_node=status.nominated_node_name or "",
+        judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
+        created=str(meta.creation_timestamp or ""),
+        user_scheduler=_user_scheduler(meta, spec),
+    )
+
+
+def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
+    """Read a pod that is to be created, with the API's own defaults; no admission.
+
+    Args:
+        manifest: The pod; it may be bound already, which is then asked for as a node name.
+        rules: The scheduler whose way of counting applies.
+
+    Raises:
+        ObjectError: When it is no pod, or something of it cannot be read.
+    """
+    found = read(manifest, wire.Pod)
+    meta = found.metadata or wire.Meta()
+    status = found.status or wire.PodStatus()
+    return Candidate(
+        pod=pod_of(found, rules, placed=False, resident=_resident(meta)),
+        name=meta.name or "",
+        uid=meta.uid or "",
+        nominated_node=status.nominated_node_name or "",
+        judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
+    )
+
+
+def _resident(meta: wire.Meta) -> bool:
+    """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
+    if any(owner.kind in {"DaemonSet", "Node"} for owner in meta.owner_references or ()):
+        return True
+    raw = bytes(meta.annotations)
+    return bool(raw) and any(mark in raw for mark in _STATIC)
+
+
+def _user_scheduler(meta: wire.Meta, spec: wire.PodSpec) -> str:
+    """Return the image of the chart's user scheduler, when the pod is one; else empty."""
+    if (meta.labels or {}).get("component") != "user-scheduler":
+        return ""
+    return next((c.image for c in spec.containers or () if c.image), "")

@@ -1,0 +1,267 @@
+"""Read what ``kubectl get … -A -o json`` printed, and make a snapshot of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from teamspawner.capacity.context import total
+from teamspawner.capacity.objects import (
+    Attachment,
+    Candidate,
+    Claim,
+    Labels,
+    Node,
+    NodeState,
+    Pod,
+    Resources,
+    Snapshot,
+    Storage,
+    StorageCapacity,
+    StorageClass,
+    Volume,
+)
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster import decode_storage as storage
+from teamspawner.cluster import wire
+from teamspawner.cluster.decode import PodRecord, decode_node, decode_pod
+from teamspawner.cluster.reading import ObjectError, read
+from teamspawner.errors import TeamSpawnerError
+
+KINDS = {
+    "Node": "nodes",
+    "Pod": "pods",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "PersistentVolume": "persistentvolumes",
+    "StorageClass": "storageclasses",
+    "CSINode": "csinodes",
+    "CSIDriver": "csidrivers",
+    "CSIStorageCapacity": "csistoragecapacities",
+    "VolumeAttachment": "volumeattachments",
+    "Namespace": "namespaces",
+    "DeviceClass": "deviceclasses",
+}
+"""Kinds that are read, and their plural names; all others are passed over."""
+
+HARMLESS = frozenset(
+    {
+        "priorityclasses",
+        "poddisruptionbudgets",
+        "resourceslices",
+        "resourceclaims",
+        "resourceclaimtemplates",
+        "devicetaintrules",
+        "resourcequotas",
+        "limitranges",
+        "daemonsets",
+        "runtimeclasses",
+    }
+)
+"""Further plural names that may be called unseen."""
+
+_TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
+
+
+class DumpError(TeamSpawnerError, ValueError):
+    """A dump cannot be read at all; the message says which and why."""
+
+
+@dataclass(slots=True)
+class Dump:
+    """The raw objects of one or more dumps, by plural kind and then by namespace and name.
+
+    Attributes:
+        objects: Plural kind to identity to JSON text; what comes later replaces.
+        faults: Objects that cannot be used, each a sentence.
+    """
+
+    objects: dict[str, dict[tuple[str, str], msgspec.Raw]] = field(
+        default_factory=lambda: {plural: {} for plural in KINDS.values()}
+    )
+    faults: list[str] = field(default_factory=list)
+
+    def scheduler_version(self) -> str | None:
+        """Return the version of the hub's own scheduler, from its pod's image; None without one."""
+        for raw in self.objects["pods"].values():
+            if b'"user-scheduler"' not in bytes(raw):
+                continue
+            try:
+                found = _TAG.search(decode_pod(raw, Rules()).user_scheduler)
+            except ObjectError:
+                continue
+            if found is not None:
+                return found[1]
+        return None
+
+
+def load(
+    paths: Iterable[str], unseen: frozenset[str] = frozenset(), rules: Rules | None = None
+) -> Snapshot:
+    """Return the snapshot that dumps describe.
+
+    Args:
+        paths: Files; ``-`` is standard input.
+        unseen: Plural names of kinds that were not looked at.
+        rules: The scheduler asked; None takes the one in the dump, else the usual one.
+
+    Raises:
+        DumpError: When a file cannot be read or is no dump.
+    """
+    dump = gather(paths)
+    version = dump.scheduler_version()
+    return snapshot(dump, rules or (Rules.for_version(version) if version else Rules()), unseen)
+
+
+def gather(paths: Iterable[str]) -> Dump:
+    """Read dumps, object by object, without looking into the objects.
+
+    Raises:
+        DumpError: When a file cannot be read or is no dump.
+    """
+    dump = Dump()
+    for path in paths:
+        try:
+            text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        except OSError as error:
+            raise DumpError(f"cannot read {path}: {error.strerror or error}") from error
+        _add(dump, "standard input" if path == "-" else path, text)
+    return dump
+
+
+def _add(dump: Dump, path: str, text: bytes) -> None:
+    try:
+        top = read(text, wire.Item)
+    except ObjectError as error:
+        raise DumpError(
+            f"{path} is no dump: {error}; allowed: the output of kubectl get … -A -o json"
+        ) from error
+    if not top.kind or (top.items is None and not top.kind.endswith("List")):
+        if top.kind in KINDS:
+            _keep(dump, path, msgspec.Raw(text), "")
+            return
+        raise DumpError(
+            f"{path} is no dump: found kind {top.kind or 'none'}; allowed: a List, "
+            "the output of kubectl get … -A -o json"
+        )
+    kind = top.kind.removesuffix("List")
+    for index, raw in enumerate(top.items or ()):
+        _keep(dump, f"{path}: items[{index}]", raw, kind)
+
+
+def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
+    """File one object; a ``NodeList`` and its like leave the kind out of their items."""
+    try:
+        found = read(raw, wire.Item)
+    except ObjectError as error:
+        dump.faults.append(f"{place}: {error}")
+        return
+    plural = KINDS.get(found.kind or kind)
+    if plural is None:
+        return
+    meta = found.metadata or wire.Meta()
+    dump.objects[plural][meta.namespace or "", meta.name or ""] = raw
+
+
+@dataclass(slots=True)
+class _Build:
+    """A snapshot in the making."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    pods: dict[str, list[Pod]] = field(default_factory=dict)
+    waiting: list[Candidate] = field(default_factory=list)
+    claims: dict[tuple[str, str], Claim] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    classes: dict[str, StorageClass] = field(default_factory=dict)
+    limits: dict[str, Resources] = field(default_factory=dict)
+    migrated: dict[str, frozenset[str]] = field(default_factory=dict)
+    tracked: set[str] = field(default_factory=set)
+    capacities: list[StorageCapacity] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    namespaces: dict[str, Labels] = field(default_factory=dict)
+    served: set[str] = field(default_factory=set)
+
+    def pod(self, found: PodRecord) -> None:
+        """Take in a pod, unless it is finished."""
+        if found.finished:
+            return
+        if found.node:
+            self.pods.setdefault(found.node, []).append(found.pod)
+        else:
+            self.waiting.append(found.candidate())
+
+    def csi_node(self, name: str, limits: Resources, migrated: frozenset[str]) -> None:
+        """Take in a CSINode."""
+        self.limits[name], self.migrated[name] = limits, migrated
+
+    def node(self, found: Node) -> None:
+        """Take in a node."""
+        self.nodes[found.name] = found
+
+
+def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> Snapshot:
+    """Return the snapshot of gathered objects; those that cannot be read are left out and told."""
+    build = _Build()
+    takers: Sequence[tuple[str, Callable[[msgspec.Raw], None]]] = (
+        ("nodes", lambda raw: build.node(decode_node(raw))),
+        ("pods", lambda raw: build.pod(decode_pod(raw, rules))),
+        ("persistentvolumeclaims", lambda raw: _claim(build, storage.decode_claim(raw))),
+        ("persistentvolumes", lambda raw: _volume(build, storage.decode_volume(raw))),
+        ("storageclasses", lambda raw: _class(build, storage.decode_class(raw))),
+        ("csinodes", lambda raw: build.csi_node(*storage.decode_attach_limits(raw))),
+        ("csidrivers", lambda raw: build.tracked.add(storage.decode_tracked(raw) or "")),
+        ("csistoragecapacities", lambda raw: build.capacities.append(storage.decode_capacity(raw))),
+        ("volumeattachments", lambda r: build.attachments.append(storage.decode_attachment(r))),
+        ("namespaces", lambda raw: build.namespaces.update([storage.decode_namespace(raw)])),
+        ("deviceclasses", lambda raw: build.served.update(storage.decode_served(raw))),
+    )
+    for plural, take in takers:
+        for (namespace, name), raw in dump.objects[plural].items():
+            if plural in unseen:
+                continue
+            try:
+                take(raw)
+            except ObjectError as error:
+                where = f"{namespace}/{name}" if namespace else name
+                dump.faults.append(f"{plural} {where or 'without name'}: {error}")
+    return _finish(build, unseen)
+
+
+def _claim(build: _Build, found: Claim) -> None:
+    build.claims[found.namespace, found.name] = found
+
+
+def _volume(build: _Build, found: Volume) -> None:
+    build.volumes[found.name] = found
+
+
+def _class(build: _Build, found: StorageClass) -> None:
+    build.classes[found.name] = found
+
+
+def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
+    states = {
+        name: NodeState(node, tuple(pods := build.pods.get(name, [])), total(pods))
+        for name, node in build.nodes.items()
+    }
+    return Snapshot(
+        nodes=states,
+        waiting=tuple(build.waiting),
+        storage=Storage(
+            claims=build.claims,
+            volumes=build.volumes,
+            classes=build.classes,
+            attach_limits=build.limits,
+            migrated=build.migrated,
+            capacity_tracked=frozenset(build.tracked - {""}),
+            capacities=tuple(build.capacities),
+            attachments=tuple(build.attachments),
+        ),
+        namespaces=build.namespaces,
+        unseen=unseen,
+        extended_by_class=frozenset(build.served),
+    )

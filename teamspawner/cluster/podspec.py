@@ -1,0 +1,243 @@
+"""Read what a pod's specification says about placement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import msgspec
+
+from teamspawner.capacity import objects
+from teamspawner.capacity.objects import HostPort, NodeTerm, PodTerm, Requirement, VolumeUse
+from teamspawner.capacity.requests import new_pod_requests, placed_pod_requests
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster import wire
+from teamspawner.cluster.podresources import pod_resources
+from teamspawner.cluster.reading import (
+    MANY,
+    Amounts,
+    Pairs,
+    disk_name,
+    labels_of,
+    node_terms,
+    pairs,
+    read,
+    resources_of,
+    selector_of,
+)
+
+_DISKS: tuple[tuple[str, Callable[[wire.Volume], msgspec.Raw]], ...] = (
+    ("gcePersistentDisk", lambda volume: volume.gce_persistent_disk),
+    ("awsElasticBlockStore", lambda volume: volume.aws_elastic_block_store),
+    ("azureDisk", lambda volume: volume.azure_disk),
+    ("cinder", lambda volume: volume.cinder),
+    ("iscsi", lambda volume: volume.iscsi),
+    ("rbd", lambda volume: volume.rbd),
+)
+_ABSENT = frozenset({b"", b"null"})
+
+
+class _Rest(msgspec.Struct, frozen=True):
+    """All of a specification but requests and node selector, hashable."""
+
+    priority: int
+    preemption_policy: str
+    scheduler_name: str
+    node_name: str
+    node_terms: tuple[NodeTerm, ...] | None
+    tolerations: tuple[objects.Toleration, ...]
+    host_ports: tuple[HostPort, ...]
+    volumes: tuple[VolumeUse, ...]
+    affinity: tuple[PodTerm, ...]
+    anti_affinity: tuple[PodTerm, ...]
+    spread: tuple[objects.Spread, ...]
+    gates: tuple[str, ...]
+    resource_claims: tuple[str, ...]
+    resident: bool
+
+
+def pod_of(found: wire.Pod, rules: Rules, *, placed: bool, resident: bool) -> objects.Pod:
+    """Return the pod as the scheduler weighs it; equal pods are one object.
+
+    Args:
+        found: The pod as decoded.
+        rules: The scheduler whose way of counting applies.
+        placed: Count it as a pod on a node, with its resize; else by its specification alone.
+        resident: It stays when a node is emptied.
+
+    Raises:
+        ObjectError: When something of it cannot be read.
+    """
+    meta, spec = found.metadata or wire.Meta(), found.spec or wire.PodSpec()
+    resources = pod_resources(spec, found.status or wire.PodStatus(), rules)
+    requests = (placed_pod_requests if placed else new_pod_requests)(resources, rules)
+    return _pod(
+        meta.namespace or "default",
+        pairs(meta.labels),
+        meta.deletion_timestamp is not None,
+        tuple(sorted(requests.items())),
+        pairs(spec.node_selector),
+        _rest(meta, spec, rules, placed=placed, resident=resident),
+    )
+
+
+@lru_cache(maxsize=MANY)
+def _pod(  # noqa: PLR0913, PLR0917 - the key of the pod, field by field
+    namespace: str,
+    labels: Pairs,
+    terminating: bool,  # noqa: FBT001
+    requests: Amounts,
+    node_selector: Pairs,
+    rest: _Rest,
+) -> objects.Pod:
+    spec = _spec(requests, node_selector, rest)
+    return objects.Pod(namespace, labels_of(labels), spec, terminating)
+
+
+@lru_cache(maxsize=MANY)
+def _spec(requests: Amounts, node_selector: Pairs, rest: _Rest) -> objects.PodSpec:
+    return objects.PodSpec(
+        requests=resources_of(requests),
+        node_selector=labels_of(node_selector),
+        **msgspec.structs.asdict(rest),
+    )
+
+
+def _rest(
+    meta: wire.Meta, spec: wire.PodSpec, rules: Rules, *, placed: bool, resident: bool
+) -> _Rest:
+    terms, affinity, anti_affinity = _affinities(
+        bytes(spec.affinity),
+        meta.namespace or "default",
+        () if placed or not rules.merges_label_keys else pairs(meta.labels),
+    )
+    return _Rest(
+        priority=spec.priority or 0,
+        preemption_policy=spec.preemption_policy or "PreemptLowerPriority",
+        scheduler_name=spec.scheduler_name or "default-scheduler",
+        node_name="" if placed else spec.node_name or "",
+        node_terms=terms,
+        tolerations=_tolerations(bytes(spec.tolerations)),
+        host_ports=_host_ports(spec, rules),
+        volumes=_volumes(meta, spec.volumes) if spec.volumes else (),
+        affinity=affinity,
+        anti_affinity=anti_affinity,
+        spread=_spread(bytes(spec.topology_spread_constraints)),
+        gates=tuple(gate.name or "" for gate in spec.scheduling_gates or ()),
+        resource_claims=tuple(claim.name or "" for claim in spec.resource_claims or ()),
+        resident=resident,
+    )
+
+
+def _host_ports(spec: wire.PodSpec, rules: Rules) -> tuple[HostPort, ...]:
+    """Return ports on the node: on the host network a container's port is one (API default)."""
+    sidecars = [c for c in spec.init_containers or () if c.restart_policy == "Always"]
+    counted = [*(sidecars if rules.sidecar_ports else ()), *(spec.containers or ())]
+    return tuple(
+        HostPort(port.protocol or "TCP", port.host_ip or "", number)
+        for container in counted
+        for port in container.ports or ()
+        if (number := port.host_port or (spec.host_network and port.container_port) or 0) > 0
+    )
+
+
+def _volumes(meta: wire.Meta, volumes: Iterable[wire.Volume]) -> tuple[VolumeUse, ...]:
+    found: list[VolumeUse] = []
+    for volume in volumes:
+        claim = volume.persistent_volume_claim
+        if claim is not None:
+            found.append(VolumeUse("claim", claim.claim_name or ""))
+        elif bytes(volume.ephemeral) not in _ABSENT:
+            found.append(
+                VolumeUse(
+                    "ephemeral", f"{meta.name or ''}-{volume.name or ''}", owner=meta.uid or ""
+                )
+            )
+        else:
+            found.extend(_disks(volume))
+    return tuple(found)
+
+
+def _disks(volume: wire.Volume) -> Iterable[VolumeUse]:
+    """Return what identifies a legacy disk; an RBD image is one per monitor it is reached by."""
+    for kind, pick in _DISKS:
+        raw = bytes(pick(volume))
+        if raw in _ABSENT:
+            continue
+        disk = read(raw, wire.Disk)
+        names = [disk_name(disk)]
+        if kind == "rbd":
+            names = [f"{m} {disk.pool or 'rbd'} {disk.image or ''}" for m in disk.monitors or ()]
+        for name in names:
+            yield VolumeUse(kind, name, bool(disk.read_only))
+
+
+@lru_cache(maxsize=MANY)
+def _tolerations(raw: bytes) -> tuple[objects.Toleration, ...]:
+    found = [] if raw in _ABSENT else read(raw, list[wire.Toleration])
+    return tuple(
+        objects.Toleration(t.key or "", t.operator or "Equal", t.value or "", t.effect or "")
+        for t in found
+    )
+
+
+@lru_cache(maxsize=MANY)
+def _spread(raw: bytes) -> tuple[objects.Spread, ...]:
+    found = [] if raw in _ABSENT else read(raw, list[wire.Spread])
+    return tuple(
+        objects.Spread(
+            topology_key=s.topology_key or "",
+            max_skew=s.max_skew or 0,
+            selector=selector_of(s.label_selector),
+            min_domains=s.min_domains,
+            node_affinity_policy=s.node_affinity_policy or "Honor",
+            node_taints_policy=s.node_taints_policy or "Ignore",
+            match_label_keys=tuple(s.match_label_keys or ()),
+        )
+        for s in found
+        if s.when_unsatisfiable != "ScheduleAnyway"
+    )
+
+
+@lru_cache(maxsize=MANY)
+def _affinities(
+    raw: bytes, namespace: str, labels: Pairs
+) -> tuple[tuple[NodeTerm, ...] | None, tuple[PodTerm, ...], tuple[PodTerm, ...]]:
+    """Return required node terms, pod affinity and pod anti-affinity.
+
+    ``labels`` are the pod's own, for a new pod: the API server merges
+    ``matchLabelKeys`` into the selectors when it creates one.
+    """
+    if raw in _ABSENT:
+        return None, (), ()
+    found = read(raw, wire.Affinity)
+    terms = node_terms(found.node_affinity.required) if found.node_affinity else None
+    return (
+        terms,
+        _pod_terms(found.pod_affinity, namespace, labels),
+        _pod_terms(found.pod_anti_affinity, namespace, labels),
+    )
+
+
+def _pod_terms(
+    found: wire.PodAffinity | None, namespace: str, labels: Pairs
+) -> tuple[PodTerm, ...]:
+    terms = (found.required or ()) if found is not None else ()
+    return tuple(_pod_term(term, namespace, dict(labels)) for term in terms)
+
+
+def _pod_term(found: wire.PodTerm, namespace: str, labels: dict[str, str]) -> PodTerm:
+    selector = selector_of(found.label_selector)
+    if selector is not None:
+        keyed = (("In", found.match_label_keys), ("NotIn", found.mismatch_label_keys))
+        merged = [
+            Requirement(key, operator, (labels[key],))
+            for operator, keys in keyed
+            for key in keys or ()
+            if key in labels
+        ]
+        selector = objects.Selector((*selector.requirements, *merged))
+    named = tuple(found.namespaces or ())
+    if not named and found.namespace_selector is None:
+        named = (namespace,)
+    return PodTerm(found.topology_key or "", selector, named, selector_of(found.namespace_selector))

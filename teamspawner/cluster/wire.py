@@ -1,0 +1,466 @@
+"""The fields of API objects that a verdict needs, for typed decoding; all others are skipped.
+
+Names and nesting are the API's. Everything may be absent or null: watch events
+carry nulls in lists, and hand-made objects leave things out. What few objects
+have stays ``Raw`` and is read only when it is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw, Struct, field
+
+Text = str | None
+Quantities = dict[str, str | int | float | None] | None
+Names = list[str] | None
+Words = dict[str, str] | None
+
+
+class Owner(Struct):
+    """An owner reference."""
+
+    kind: Text = None
+    uid: Text = None
+    controller: bool | None = None
+
+
+class Meta(Struct, rename="camel"):
+    """Object metadata; ``annotations`` is read only where something depends on it."""
+
+    name: Text = None
+    namespace: Text = None
+    uid: Text = None
+    labels: Words = None
+    annotations: Raw = Raw()
+    deletion_timestamp: Any = None
+    creation_timestamp: Any = None
+    owner_references: list[Owner] | None = None
+
+
+class Amounts(Struct):
+    """Requests and limits."""
+
+    requests: Quantities = None
+    limits: Quantities = None
+
+
+class Port(Struct, rename="camel"):
+    """A container port."""
+
+    container_port: int | None = None
+    host_port: int | None = None
+    host_ip: Text = field(default=None, name="hostIP")
+    protocol: Text = None
+
+
+class Container(Struct, rename="camel"):
+    """A container, or an init container."""
+
+    name: Text = None
+    image: Text = None
+    resources: Amounts | None = None
+    ports: list[Port] | None = None
+    restart_policy: Text = None
+
+
+class ClaimSource(Struct, rename="camel"):
+    """A volume that is a claim."""
+
+    claim_name: Text = None
+
+
+class Volume(Struct, rename="camel"):
+    """A volume of a pod; legacy disks stay raw."""
+
+    name: Text = None
+    persistent_volume_claim: ClaimSource | None = None
+    ephemeral: Raw = Raw()
+    gce_persistent_disk: Raw = Raw()
+    aws_elastic_block_store: Raw = Raw()
+    azure_disk: Raw = Raw()
+    cinder: Raw = Raw()
+    iscsi: Raw = Raw()
+    rbd: Raw = Raw()
+
+
+class Named(Struct):
+    """Anything that has a name: a scheduling gate, a resource claim of a pod."""
+
+    name: Text = None
+
+
+class PodSpec(Struct, rename="camel"):
+    """A pod's specification."""
+
+    node_name: Text = None
+    scheduler_name: Text = None
+    priority: int | None = None
+    preemption_policy: Text = None
+    node_selector: Words = None
+    affinity: Raw = Raw()
+    tolerations: Raw = Raw()
+    topology_spread_constraints: Raw = Raw()
+    volumes: list[Volume] | None = None
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    overhead: Quantities = None
+    resources: Amounts | None = None
+    host_network: bool | None = None
+    scheduling_gates: list[Named] | None = None
+    resource_claims: list[Named] | None = None
+
+
+class Condition(Struct):
+    """A condition of a pod or a node."""
+
+    type: Text = None
+    status: Text = None
+    reason: Text = None
+
+
+class ContainerStatus(Struct, rename="camel"):
+    """A container's status."""
+
+    name: Text = None
+    resources: Amounts | None = None
+    allocated_resources: Quantities = None
+
+
+class PodStatus(Struct, rename="camel"):
+    """A pod's status."""
+
+    phase: Text = None
+    conditions: list[Condition] | None = None
+    nominated_node_name: Text = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+    resources: Amounts | None = None
+    allocated_resources: Quantities = None
+
+
+class Pod(Struct):
+    """A pod."""
+
+    metadata: Meta | None = None
+    spec: PodSpec | None = None
+    status: PodStatus | None = None
+
+
+class Taint(Struct):
+    """A taint of a node."""
+
+    key: Text = None
+    value: Text = None
+    effect: Text = None
+
+
+class NodeSpec(Struct):
+    """A node's specification."""
+
+    unschedulable: bool | None = None
+    taints: list[Taint] | None = None
+
+
+class NodeStatus(Struct):
+    """A node's status."""
+
+    allocatable: Quantities = None
+    conditions: list[Condition] | None = None
+
+
+class Node(Struct):
+    """A node."""
+
+    metadata: Meta | None = None
+    spec: NodeSpec | None = None
+    status: NodeStatus | None = None
+
+
+class Expression(Struct):
+    """An expression over labels or fields."""
+
+    key: Text = None
+    operator: Text = None
+    values: Names = None
+
+
+class LabelSelector(Struct, rename="camel"):
+    """A label selector."""
+
+    match_labels: Words = None
+    match_expressions: list[Expression] | None = None
+
+
+class NodeTerm(Struct, rename="camel"):
+    """A node selector term."""
+
+    match_expressions: list[Expression] | None = None
+    match_fields: list[Expression] | None = None
+
+
+class NodeSelector(Struct, rename="camel"):
+    """Node selector terms, joined by OR."""
+
+    node_selector_terms: list[NodeTerm] | None = None
+
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+class NodeAffinity(Struct):
+    """A pod's node affinity; only what is required filters."""
+
+    required: NodeSelector | None = field(default=None, name=_REQUIRED)
+
+
+class PodTerm(Struct, rename="camel"):
+    """A pod (anti-)affinity term."""
+
+    topology_key: Text = None
+    label_selector: LabelSelector | None = None
+    namespaces: Names = None
+    namespace_selector: LabelSelector | None = None
+    match_label_keys: Names = None
+    mismatch_label_keys: Names = None
+
+
+class PodAffinity(Struct):
+    """A pod's affinity or anti-affinity to pods; only what is required filters."""
+
+    required: list[PodTerm] | None = field(default=None, name=_REQUIRED)
+
+
+class Affinity(Struct, rename="camel"):
+    """All affinities of a pod."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None
+
+
+class Toleration(Struct):
+    """A toleration."""
+
+    key: Text = None
+    operator: Text = None
+    value: Text = None
+    effect: Text = None
+
+
+class Spread(Struct, rename="camel"):
+    """A topology spread constraint."""
+
+    topology_key: Text = None
+    max_skew: int | None = None
+    when_unsatisfiable: Text = None
+    label_selector: LabelSelector | None = None
+    min_domains: int | None = None
+    node_affinity_policy: Text = None
+    node_taints_policy: Text = None
+    match_label_keys: Names = None
+
+
+class Disk(Struct, rename="camel"):
+    """A legacy disk: the fields that tell one from another, of all kinds."""
+
+    pd_name: Text = None
+    volume_id: Text = field(default=None, name="volumeID")
+    disk_uri: Text = field(default=None, name="diskURI")
+    iqn: Text = None
+    monitors: Names = None
+    pool: Text = None
+    image: Text = None
+    read_only: bool | None = None
+
+
+class ClaimSpec(Struct, rename="camel"):
+    """A claim's specification."""
+
+    access_modes: Names = None
+    resources: Amounts | None = None
+    volume_name: Text = None
+    storage_class_name: Text = None
+    volume_mode: Text = None
+    volume_attributes_class_name: Text = None
+    selector: LabelSelector | None = None
+
+
+class Phase(Struct):
+    """A status of which only the phase matters."""
+
+    phase: Text = None
+
+
+class Claim(Struct):
+    """A PersistentVolumeClaim."""
+
+    metadata: Meta | None = None
+    spec: ClaimSpec | None = None
+    status: Phase | None = None
+
+
+class CSISource(Struct, rename="camel"):
+    """A volume of a CSI driver."""
+
+    driver: Text = None
+    volume_handle: Text = None
+
+
+class Reference(Struct):
+    """A reference from a volume to its claim."""
+
+    namespace: Text = None
+    name: Text = None
+    uid: Text = None
+
+
+class VolumeAffinity(Struct):
+    """Where a volume can be reached from."""
+
+    required: NodeSelector | None = None
+
+
+class VolumeSpec(Struct, rename="camel"):
+    """A persistent volume's specification."""
+
+    capacity: Quantities = None
+    access_modes: Names = None
+    storage_class_name: Text = None
+    volume_mode: Text = None
+    volume_attributes_class_name: Text = None
+    node_affinity: VolumeAffinity | None = None
+    csi: CSISource | None = None
+    aws_elastic_block_store: Disk | None = None
+    gce_persistent_disk: Disk | None = None
+    azure_disk: Disk | None = None
+    cinder: Disk | None = None
+    claim_ref: Reference | None = None
+
+
+class PersistentVolume(Struct):
+    """A PersistentVolume."""
+
+    metadata: Meta | None = None
+    spec: VolumeSpec | None = None
+    status: Phase | None = None
+
+
+class TopologyExpression(Struct):
+    """One label and its values."""
+
+    key: Text = None
+    values: Names = None
+
+
+class TopologyTerm(Struct, rename="camel"):
+    """A term of allowed topologies."""
+
+    match_label_expressions: list[TopologyExpression] | None = None
+
+
+class StorageClass(Struct, rename="camel"):
+    """A StorageClass."""
+
+    metadata: Meta | None = None
+    provisioner: Text = None
+    volume_binding_mode: Text = None
+    allowed_topologies: list[TopologyTerm] | None = None
+
+
+class DriverLimit(Struct):
+    """How many volumes a driver can attach."""
+
+    count: int | None = None
+
+
+class Driver(Struct):
+    """A CSI driver on a node."""
+
+    name: Text = None
+    allocatable: DriverLimit | None = None
+
+
+class CSINodeSpec(Struct):
+    """The drivers on a node."""
+
+    drivers: list[Driver] | None = None
+
+
+class CSINode(Struct):
+    """A CSINode."""
+
+    metadata: Meta | None = None
+    spec: CSINodeSpec | None = None
+
+
+class CSIDriverSpec(Struct, rename="camel"):
+    """A driver's specification."""
+
+    storage_capacity: bool | None = None
+
+
+class CSIDriver(Struct):
+    """A CSIDriver."""
+
+    metadata: Meta | None = None
+    spec: CSIDriverSpec | None = None
+
+
+class StorageCapacity(Struct, rename="camel"):
+    """A CSIStorageCapacity."""
+
+    metadata: Meta | None = None
+    storage_class_name: Text = None
+    node_topology: LabelSelector | None = None
+    capacity: str | int | float | None = None
+    maximum_volume_size: str | int | float | None = None
+
+
+class AttachmentSource(Struct, rename="camel"):
+    """What is attached."""
+
+    persistent_volume_name: Text = None
+
+
+class AttachmentSpec(Struct, rename="camel"):
+    """A volume attachment's specification."""
+
+    attacher: Text = None
+    node_name: Text = None
+    source: AttachmentSource | None = None
+
+
+class Attachment(Struct):
+    """A VolumeAttachment."""
+
+    metadata: Meta | None = None
+    spec: AttachmentSpec | None = None
+
+
+class Namespace(Struct):
+    """A Namespace."""
+
+    metadata: Meta | None = None
+
+
+class DeviceClassSpec(Struct, rename="camel"):
+    """A device class's specification."""
+
+    extended_resource_name: Text = None
+
+
+class DeviceClass(Struct):
+    """A DeviceClass."""
+
+    metadata: Meta | None = None
+    spec: DeviceClassSpec | None = None
+
+
+class Item(Struct, rename="camel"):
+    """Any object, as far as telling its kind needs."""
+
+    kind: Text = None
+    api_version: Text = None
+    metadata: Meta | None = None
+    items: list[Raw] | None = None
