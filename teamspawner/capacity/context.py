@@ -91,13 +91,17 @@ def _unseen(candidate: Candidate, snapshot: Snapshot) -> Reasons:
 
 
 def _nominated(candidate: Candidate, snapshot: Snapshot) -> Mapping[str, tuple[Pod, ...]]:
-    """Return the pods nominated by this scheduler that are as important as the candidate."""
+    """Return the pods nominated by this scheduler that are as important as the candidate.
+
+    Gated pods are not in its queue, and their nominations do not count.
+    """
     own = candidate.pod.spec
     found: dict[str, tuple[Pod, ...]] = {}
     for other in snapshot.waiting:
         spec = other.pod.spec
         if (
             other.nominated_node
+            and not spec.gates
             and not _same(other, candidate)
             and spec.priority >= own.priority
             and spec.scheduler_name == own.scheduler_name

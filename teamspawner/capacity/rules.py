@@ -82,6 +82,11 @@ class Rules:
         return self.minor >= 36
 
     @property
+    def merges_label_keys(self) -> bool:
+        """The API server merges ``matchLabelKeys`` into pod affinity selectors (from 1.31)."""
+        return self.minor >= 31
+
+    @property
     def sidecar_ports(self) -> bool:
         """Host ports of restartable init containers count (from 1.33)."""
         return self.minor >= 33

@@ -78,6 +78,8 @@ class Volume(Struct, rename="camel"):
     ephemeral: Raw = Raw()
     gce_persistent_disk: Raw = Raw()
     aws_elastic_block_store: Raw = Raw()
+    azure_disk: Raw = Raw()
+    cinder: Raw = Raw()
     iscsi: Raw = Raw()
     rbd: Raw = Raw()
 
@@ -264,6 +266,7 @@ class Disk(Struct, rename="camel"):
 
     pd_name: Text = None
     volume_id: Text = field(default=None, name="volumeID")
+    disk_uri: Text = field(default=None, name="diskURI")
     iqn: Text = None
     monitors: Names = None
     pool: Text = None
@@ -328,6 +331,10 @@ class VolumeSpec(Struct, rename="camel"):
     volume_attributes_class_name: Text = None
     node_affinity: VolumeAffinity | None = None
     csi: CSISource | None = None
+    aws_elastic_block_store: Disk | None = None
+    gce_persistent_disk: Disk | None = None
+    azure_disk: Disk | None = None
+    cinder: Disk | None = None
     claim_ref: Reference | None = None
 
 
