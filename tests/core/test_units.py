@@ -1,5 +1,6 @@
 """Sizes as Kubernetes and as the map spell them."""
 
+import contextlib
 import time
 from fractions import Fraction
 
@@ -50,7 +51,7 @@ def test_a_quantity_is_read_as_the_api_reads_it(text, value):
         "1e1.5",
         "1e",
         "e+",
-        "１",
+        "\uff11",
         "1_000",
         "nan",
         True,
@@ -83,10 +84,8 @@ def test_the_least_is_one_nano(text):
 @pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", "9" * 10**5, "1e" + "9" * 10**5])
 def test_no_spelling_takes_long(text):
     start = time.monotonic()
-    try:
+    with contextlib.suppress(QuantityError):
         quantity(text)
-    except QuantityError:
-        pass
     assert time.monotonic() - start < 0.5
 
 
