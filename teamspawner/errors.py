@@ -66,10 +66,14 @@ class ChoiceError(TeamSpawnerError):
             used up, 503 not known.
         reason: Constant word for metrics, such as ``cap`` or ``busy``.
         sentence: One plain sentence; names no node and no other person.
+        alternative: The nearest offer that can start now, when there is one.
     """
 
-    def __init__(self, status: int, reason: str, sentence: str) -> None:
+    def __init__(
+        self, status: int, reason: str, sentence: str, alternative: object | None = None
+    ) -> None:
         super().__init__(sentence)
+        self.alternative = alternative
         self.status = status
         self.reason = reason
         self.sentence = sentence

@@ -32,6 +32,9 @@ class Person:
     name: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    label: str = ""
+    """The value of ``hub.jupyter.org/username`` on this person's pods; empty: made from the name
+    as KubeSpawner makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +236,9 @@ class Choice:
     devices: Resources = field(default_factory=lambda: NOTHING)
     start_timeout_s: int | None = None
     profile: Mapping[str, Any] | None = None
+    title: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells this choice from others of the same person; usable as a dictionary key."""
+        return (self.slug, *(f"{name}={value}" for name, value in self.user_options.items()))

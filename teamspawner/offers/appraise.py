@@ -1,0 +1,189 @@
+"""One choice at one moment: its verdict with caps, as an offer with words and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from teamspawner.capacity.accelerators import is_accelerator
+from teamspawner.capacity.objects import Resources, Snapshot
+from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.map import Map
+from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
+from teamspawner.offers.model import Choice, Offer
+from teamspawner.offers.rights import Right
+from teamspawner.offers.scene import Scene
+from teamspawner.offers.sentences import (
+    CAP,
+    STALE,
+    UNREAD,
+    Asked,
+    badge,
+    cap_sentence,
+    sentence,
+)
+
+_MAY_START = frozenset(
+    {
+        Status.FITS_NOW,
+        Status.FITS_BY_PREEMPTION,
+        Status.NODE_COMING,
+        Status.NEEDS_SCALE_UP,
+        Status.QUEUED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A scene made ready for judging: starts under way placed, holdings counted.
+
+    Attributes:
+        snapshot: With everything placed that comes first; None when never seen.
+        usage: Who holds what; None when pods were never seen.
+        person: The person's label on pods.
+    """
+
+    scene: Scene
+    snapshot: Snapshot | None
+    usage: Usage | None
+    person: str
+
+
+def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer:
+    """Say whether one choice of the map can be had now."""
+    tier, key = right.found.tier, right.team
+    team = parsed.teams[key]
+    candidate = moment.scene.pod_for(choice)
+    requests = candidate.pod.spec.requests
+    devices = sum(choice.devices.values())
+    verdict = _judged(choice, moment)
+    caps: tuple[Cap, ...] = ()
+    unread = moment.usage is None and has_caps(team, devices=bool(devices))
+    if moment.usage is not None:
+        caps = caps_of(team, moment.usage.of(key, moment.person), requests, devices)
+    used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
+    verdict = _with_caps(verdict, used_up, unread=unread, stale=moment.scene.stale)
+    may_try = tier.lets_unknown and not unread and used_up is None
+    asked = asked_for(right, choice, requests, may_try=may_try, waits=tier.when_busy == "wait")
+    count = _count(verdict, caps)
+    blocked = used_up if verdict.status is Status.QUOTA_BLOCKED else None
+    return Offer(
+        slug=choice.slug,
+        tier=choice.tier,
+        title=choice.title,
+        options={name: choice.user_options[name] for name in ("gpus",) if devices},
+        team=key,
+        verdict=verdict,
+        startable=_startable(verdict, may_try=may_try, waits=asked.when_busy_waits),
+        kind=right.found.variant.kind,
+        model=right.found.variant.model,
+        requests=requests,
+        limits=_limits(choice),
+        count=count,
+        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        badge=badge(verdict, count, blocked),
+        sentence=cap_sentence(blocked, team.name or key)
+        if blocked
+        else sentence(verdict, asked, moment.snapshot),
+    )
+
+
+def appraise_profile(choice: Choice, moment: Moment) -> Offer:
+    """Say whether one choice of the admin's own profiles can be had now."""
+    requests = moment.scene.pod_for(choice).pod.spec.requests
+    device = next((name for name in sorted(requests) if is_accelerator(name)), "")
+    verdict = _judged(choice, moment)
+    if moment.scene.stale:
+        verdict = _unknown(verdict, STALE)
+    asked = Asked(
+        requests=requests,
+        device=device,
+        count=requests.get(device, 0),
+        name="GPU" if requests.get(device) == 1 else "GPUs",
+        members=_members(moment.snapshot, device),
+        may_try=not device,
+    )
+    count = _count(verdict, ())
+    return Offer(
+        slug=choice.slug,
+        tier=choice.tier,
+        title=choice.title,
+        options={name: value for name, value in choice.user_options.items() if name != "profile"},
+        team=None,
+        verdict=verdict,
+        startable=_startable(verdict, may_try=asked.may_try, waits=False),
+        requests=requests,
+        count=count,
+        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        badge=badge(verdict, count),
+        sentence=sentence(verdict, asked, moment.snapshot),
+    )
+
+
+def asked_for(
+    right: Right, choice: Choice, requests: Resources, *, may_try: bool, waits: bool
+) -> Asked:
+    """What a choice asks for, as far as sentences need it."""
+    fleet, variant = right.found.fleet, right.found.variant
+    return Asked(
+        requests=requests,
+        device=variant.resource,
+        count=sum(choice.devices.values()),
+        name=variant.model_name,
+        members=frozenset(fleet.members) if fleet else frozenset(),
+        troubles=fleet.troubles if fleet else frozenset(),
+        may_try=may_try,
+        when_busy_waits=waits,
+    )
+
+
+def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
+    if snapshot is None or not device:
+        return frozenset()
+    return frozenset(
+        name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
+    )
+
+
+def _judged(choice: Choice, moment: Moment) -> Verdict:
+    if moment.snapshot is None:
+        reason = Reason("Snapshot", "the cluster was never seen", detail="nodes", unknown=True)
+        return Verdict(Status.UNKNOWN, reasons=(reason,))
+    return moment.scene.verdict(moment.scene.pod_for(choice), moment.snapshot)
+
+
+def _with_caps(verdict: Verdict, used_up: Cap | None, *, unread: bool, stale: bool) -> Verdict:
+    """A cap comes before room, as it does in the API server; what is not counted is not known."""
+    if stale:
+        return _unknown(verdict, STALE)
+    if unread and verdict.status is not Status.INVALID:
+        return _unknown(verdict, UNREAD)
+    if used_up is None or verdict.status is Status.INVALID:
+        return verdict
+    message = f"{used_up.name}: {used_up.used} of {used_up.most} in use, {used_up.need} asked"
+    reason = Reason(CAP, message, resource=used_up.name)
+    return replace(verdict, status=Status.QUOTA_BLOCKED, count=0, reasons=(reason,))
+
+
+def _unknown(verdict: Verdict, why: str) -> Verdict:
+    reason = Reason(why, why, unknown=True)
+    return Verdict(Status.UNKNOWN, reasons=(reason, *verdict.reasons), as_of=verdict.as_of)
+
+
+def _count(verdict: Verdict, caps: tuple[Cap, ...]) -> int | None:
+    if verdict.status is Status.UNKNOWN or verdict.count is None:
+        return None
+    return min((verdict.count, *(cap.left for cap in caps)))
+
+
+def _startable(verdict: Verdict, *, may_try: bool, waits: bool) -> bool:
+    if verdict.status is Status.UNKNOWN:
+        return may_try
+    return verdict.status in _MAY_START or (verdict.status is Status.BUSY and waits)
+
+
+def _limits(choice: Choice) -> dict[str, int]:
+    override = choice.override
+    cpu, memory = override.get("cpu_limit"), override.get("mem_limit")
+    limits = {"cpu": round(cpu * 1000) if cpu else 0, "memory": memory or 0}
+    return {name: value for name, value in limits.items() if value}

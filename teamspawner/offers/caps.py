@@ -1,0 +1,201 @@
+"""The caps of the map: who holds how much now, and how many more servers they allow.
+
+Counted from live pods by label, and from reservations whose pods are not seen yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from teamspawner.capacity.accelerators import is_accelerator
+from teamspawner.capacity.objects import NodeState, Pod, Resources, Snapshot
+from teamspawner.map import Team
+from teamspawner.offers.choices import START_LABEL, TEAM_LABEL, USER_LABEL
+from teamspawner.offers.reservations import Reservation
+
+_Key = TypeVar("_Key")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_STEM = 21
+_DIGITS = 8
+
+
+class Held(NamedTuple):
+    """What some pods hold: a count, millicores, bytes, devices."""
+
+    servers: int = 0
+    cpu: int = 0
+    memory: int = 0
+    gpus: int = 0
+
+    def plus(self, other: Held) -> Held:
+        """Both together."""
+        return Held(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+class Holder(NamedTuple):
+    """What a team holds, and what one person holds of it."""
+
+    team: Held
+    person: Held
+
+
+class Cap(NamedTuple):
+    """One cap that applies to a server, with what it would take of it.
+
+    Attributes:
+        name: ``servers_per_user``, ``per_user``, ``team``, ``cpu`` or ``memory``.
+        most: The cap.
+        used: What is held now; above ``most`` when the map was lowered since.
+        need: What one more server takes.
+    """
+
+    name: str
+    most: int
+    used: int
+    need: int
+
+    @property
+    def left(self) -> int:
+        """How many more such servers the cap lets start."""
+        return max(0, self.most - self.used) // self.need
+
+
+def person_label(name: str) -> str:
+    """The value of ``hub.jupyter.org/username`` that KubeSpawner 7 gives a person's pods."""
+    if not name or ("--" not in name and _LABEL.fullmatch(name)):
+        return name
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:_STEM].rstrip("-")
+    if not stem or not stem[0].isalpha():
+        stem = f"x-{stem[: _STEM - 2]}" if stem else "x"
+    return f"{stem}---{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who holds what, at one snapshot with reservations.
+
+    ``tokens`` are those of the starts whose pods are seen.
+    """
+
+    teams: Mapping[str, Held]
+    people: Mapping[tuple[str, str], Held]
+    tokens: AbstractSet[str] = frozenset()
+
+    def of(self, team: str, person: str) -> Holder:
+        """What a team holds, and one person (by label) of it."""
+        none = Held()
+        return Holder(self.teams.get(team, none), self.people.get((team, person), none))
+
+    def with_reservations(self, held: Iterable[Reservation]) -> Usage:
+        """Add the starts under way whose pods are not seen yet."""
+        teams, people = dict(self.teams), dict(self.people)
+        for each in held:
+            if each.team is None or each.token in self.tokens:
+                continue
+            take = Held(
+                1, each.requests.get("cpu", 0), each.requests.get("memory", 0), each.devices
+            )
+            who = (each.team, each.person)
+            _add(teams, each.team, take)
+            _add(people, who, take)
+        return Usage(teams, people, self.tokens)
+
+
+def caps_of(team: Team, holder: Holder, requests: Resources, devices: int) -> tuple[Cap, ...]:
+    """The caps of a team that one more server of this person would count towards."""
+    all_of, own = holder
+    limits, gpu = team.limits, team.gpu
+    rows = (
+        ("servers_per_user", limits.servers_per_user, own.servers, 1),
+        ("per_user", gpu.per_user, own.gpus, devices),
+        ("team", gpu.team, all_of.gpus, devices),
+        ("cpu", limits.cpu, all_of.cpu, requests.get("cpu", 0)),
+        ("memory", limits.memory, all_of.memory, requests.get("memory", 0)),
+    )
+    return tuple(
+        Cap(name, most, used, need) for name, most, used, need in rows if most is not None and need
+    )
+
+
+def has_caps(team: Team, *, devices: bool) -> bool:
+    """Whether any cap of a team could hold back a server with or without accelerators."""
+    limits, gpu = team.limits, team.gpu
+    counted = (limits.servers_per_user, limits.cpu, limits.memory)
+    on_devices = (gpu.per_user, gpu.team) if devices else ()
+    return any(cap is not None for cap in (*counted, *on_devices))
+
+
+class _Entry(NamedTuple):
+    team: str
+    person: str
+    held: Held
+    token: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts the pods of a hub's teams; a change costs the pods of the nodes that changed.
+
+    Attributes:
+        namespaces: Where the hub's servers are; None: everywhere.
+    """
+
+    namespaces: frozenset[str] | None = None
+    _counted: dict[str, tuple[_Entry, ...]] = field(default_factory=dict)
+    _teams: dict[str, Held] = field(default_factory=dict)
+    _people: dict[tuple[str, str], Held] = field(default_factory=dict)
+    _tokens: set[str] = field(default_factory=set)
+
+    def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
+        """Count the nodes of these names anew; one that is not in ``nodes`` is gone."""
+        for name in names:
+            for entry in self._counted.pop(name, ()):
+                self._take(entry, -1)
+                self._tokens.discard(entry.token)
+            if name in nodes:
+                entries = tuple(self._entries(nodes[name].pods))
+                if entries:
+                    self._counted[name] = entries
+                for entry in entries:
+                    self._take(entry, 1)
+                    self._tokens.add(entry.token)
+
+    def usage(self, snapshot: Snapshot) -> Usage:
+        """Who holds what, by the pods placed and those of the snapshot that wait."""
+        waiting = tuple(self._entries(candidate.pod for candidate in snapshot.waiting))
+        if not waiting:
+            return Usage(self._teams, self._people, self._tokens)
+        teams, people = dict(self._teams), dict(self._people)
+        for entry in waiting:
+            _add(teams, entry.team, entry.held)
+            _add(people, (entry.team, entry.person), entry.held)
+        return Usage(teams, people, self._tokens | {entry.token for entry in waiting})
+
+    def _take(self, entry: _Entry, sign: int) -> None:
+        held = entry.held if sign > 0 else Held(*(-value for value in entry.held))
+        _add(self._teams, entry.team, held)
+        _add(self._people, (entry.team, entry.person), held)
+
+    def _entries(self, pods: Iterable[Pod]) -> Iterator[_Entry]:
+        for pod in pods:
+            labels = pod.labels
+            team = labels.get(TEAM_LABEL)
+            if not team or (self.namespaces and pod.namespace not in self.namespaces):
+                continue
+            requests = pod.spec.requests
+            gpus = sum(amount for name, amount in requests.items() if is_accelerator(name))
+            held = Held(1, requests.get("cpu", 0), requests.get("memory", 0), gpus)
+            yield _Entry(team, labels.get(USER_LABEL, ""), held, labels.get(START_LABEL, ""))
+
+
+def _add(to: dict[_Key, Held], key: _Key, held: Held) -> None:
+    total = to.get(key, Held()).plus(held)
+    if any(total):
+        to[key] = total
+    else:
+        to.pop(key, None)

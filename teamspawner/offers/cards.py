@@ -1,0 +1,241 @@
+"""Offers as the rows of the spawn page: what one gets, what may be chosen, what is preselected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from teamspawner import units
+from teamspawner.capacity.objects import Resources
+from teamspawner.map import Cull, Map
+from teamspawner.offers.appraise import Moment
+from teamspawner.offers.model import Card, FreeText, Kind, Offer, Option, OptionChoice
+from teamspawner.offers.rights import Right, Rights
+
+_KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
+
+def tier_cards(
+    parsed: Map, rights: Rights, offers: Iterable[Offer], moment: Moment
+) -> tuple[Card, ...]:
+    """One card for each slug of the map, in the order of the map."""
+    by_slug: dict[str, list[Offer]] = {}
+    for offer in offers:
+        if offer.team is not None:
+            by_slug.setdefault(offer.slug, []).append(offer)
+    slugs = dict.fromkeys(right.found.variant.slug for right in rights.rights)
+    return tuple(
+        _tier_card(parsed, rights.of(slug), _preselected_first(by_slug[slug]), moment)
+        for slug in slugs
+        if slug in by_slug
+    )
+
+
+def _preselected_first(offers: list[Offer]) -> list[Offer]:
+    """The smallest count for the first team that has room, then the rest in order."""
+    smallest = min(_count(offer) for offer in offers)
+    small = [offer for offer in offers if _count(offer) == smallest]
+    first = next((offer for offer in small if offer.startable), small[0])
+    return [first, *(offer for offer in offers if offer is not first)]
+
+
+def _count(offer: Offer) -> int:
+    return int(offer.options.get("gpus", "0"))
+
+
+def _tier_card(parsed: Map, rights: tuple[Right, ...], offers: list[Offer], moment: Moment) -> Card:
+    right = next(right for right in rights if right.team == offers[0].team)
+    variant = right.found.variant
+    options = (
+        _gpus(offers, right, moment),
+        _images(parsed, rights, right),
+        _teams(parsed, rights, offers),
+    )
+    return Card(
+        slug=variant.slug,
+        title=variant.name,
+        summary=_summary(right, offers[0]),
+        options=tuple(option for option in options if option is not None),
+        offers=tuple(offers),
+        description=variant.description,
+        facts=_facts(parsed, right),
+    )
+
+
+def _summary(right: Right, offer: Offer) -> str:
+    variant, per_gpu = right.found.variant, right.found.tier.per_gpu is not None
+    count = max(1, _count(offer)) if per_gpu else 1
+    parts = [*_amounts(offer.requests, count)]
+    if variant.kind is not Kind.NONE:
+        parts.append(_device(right))
+    told = " · ".join(parts)
+    return f"per GPU: {told}" if per_gpu and len(variant.counts) > 1 else told
+
+
+def _device(right: Right) -> str:
+    variant = right.found.variant
+    others = (variant.shared_by or 0) - 1
+    shared = f"shared with up to {others} others" if others > 0 else "shared with others"
+    kind = _KINDS.get(variant.kind, shared)
+    if variant.device_memory_bytes is None:
+        return kind
+    return f"{units.gib(variant.device_memory_bytes)} GPU memory, {kind}"
+
+
+def _amounts(requests: Resources, count: int) -> Iterable[str]:
+    if requests.get("cpu"):
+        yield f"{round(requests['cpu'] / count / 1000, 1):g} CPU"
+    if requests.get("memory"):
+        yield units.gib(requests["memory"] // count)
+
+
+def _facts(parsed: Map, right: Right) -> dict[str, str]:
+    team = parsed.teams[right.team]
+    cull = tightest(right.found.tier.cull, team.cull)
+    facts = {}
+    if cull.idle:
+        facts["Stops when idle"] = f"after {spell_duration(cull.idle)}"
+    if cull.max_age:
+        facts["At the latest"] = f"after {spell_duration(cull.max_age)}"
+    if team.volumes:
+        modes = {"ro": "read", "rw": "read, write"}
+        facts["Storage"] = " · ".join(
+            ("home", *(f"{volume.mount} ({modes[volume.mode]})" for volume in team.volumes))
+        )
+    return facts
+
+
+def tightest(first: Cull, second: Cull) -> Cull:
+    """The earlier of two rules for stopping servers."""
+
+    def earlier(*limits: int | None) -> int | None:
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    return Cull.model_construct(
+        idle=earlier(first.idle, second.idle), max_age=earlier(first.max_age, second.max_age)
+    )
+
+
+def spell_duration(seconds: int) -> str:
+    """Print a duration for people: ``30 min``, ``12 h``, ``2 d``."""
+    for size, word in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {word}"
+    return f"{round(seconds / _MINUTE_S)} min" if seconds > _MINUTE_S else f"{seconds} s"
+
+
+def _gpus(offers: Sequence[Offer], right: Right, moment: Moment) -> Option | None:
+    if right.found.fleet is None:
+        return None
+    choices = []
+    for count in sorted({_count(offer) for offer in offers}):
+        same = [offer for offer in offers if _count(offer) == count]
+        best = next((offer for offer in same if offer.startable), same[0])
+        choices.append(
+            OptionChoice(
+                value=str(count),
+                label=str(count),
+                note=_note(best, right, moment),
+                enabled=best.startable,
+                default=count == _count(offers[0]),
+            )
+        )
+    return Option("gpus", "GPUs", tuple(choices))
+
+
+def _note(offer: Offer, right: Right, moment: Moment) -> str:
+    if offer.startable:
+        return f"{offer.count} free" if offer.count else ""
+    left = _most_left(right, moment)
+    if offer.verdict.status == "BUSY" and left is not None and 0 < left < _count(offer):
+        return f"{left} left on one machine"
+    return offer.badge
+
+
+def _most_left(right: Right, moment: Moment) -> int | None:
+    if moment.snapshot is None or right.found.fleet is None:
+        return None
+    nodes, resource = moment.snapshot.nodes, right.found.variant.resource
+    return max(
+        (nodes[name].free(resource) for name in right.found.fleet.members if name in nodes),
+        default=None,
+    )
+
+
+def _images(parsed: Map, rights: tuple[Right, ...], right: Right) -> Option | None:
+    keys = dict.fromkeys((*right.images, *(key for each in rights for key in each.images)))
+    if not keys:
+        return None
+    choices = tuple(
+        OptionChoice(
+            value=key,
+            label=parsed.images[key].name or key,
+            note=parsed.images[key].description,
+            default=key == right.image,
+        )
+        for key in keys
+    )
+    return Option("image", "Image", choices)
+
+
+def _teams(parsed: Map, rights: tuple[Right, ...], offers: Sequence[Offer]) -> Option | None:
+    if len(rights) == 1:
+        return None
+    choices = []
+    for right in rights:
+        mine = [offer for offer in offers if offer.team == right.team]
+        able = next((offer for offer in mine if offer.startable), None)
+        choices.append(
+            OptionChoice(
+                value=right.team,
+                label=parsed.teams[right.team].name or right.team,
+                note="" if able or not mine else mine[0].badge,
+                enabled=able is not None,
+                default=right.team == offers[0].team,
+            )
+        )
+    return Option("team", "For team", tuple(choices))
+
+
+def profile_card(profile: Mapping[str, Any], offers: Iterable[Offer]) -> Card:
+    """The card of one of the admin's own profiles."""
+    slug = str(profile["slug"])
+    mine = [offer for offer in offers if offer.team is None and offer.slug == slug]
+    options = (profile.get("profile_options") or {}).items()
+    return Card(
+        slug=slug,
+        title=str(profile.get("display_name") or slug),
+        summary=" · ".join(_amounts(mine[0].requests, 1)) if mine else "",
+        options=tuple(_own_option(name, option, mine) for name, option in options),
+        offers=tuple(mine),
+        description=str(profile.get("description") or ""),
+        default=bool(profile.get("default")),
+    )
+
+
+def _own_option(name: str, option: Mapping[str, Any], offers: Sequence[Offer]) -> Option:
+    choices = tuple(
+        _own_value(name, str(key), choice, offers)
+        for key, choice in (option.get("choices") or {}).items()
+    )
+    free = option.get("unlisted_choice") or {}
+    text = None
+    if free.get("enabled"):
+        label = str(free.get("display_name") or "Other")
+        text = FreeText(label, str(free.get("validation_regex") or ""))
+    return Option(name, str(option.get("display_name") or name), choices, text)
+
+
+def _own_value(
+    name: str, value: str, choice: Mapping[str, Any], offers: Sequence[Offer]
+) -> OptionChoice:
+    same = [offer for offer in offers if offer.options.get(name) == value]
+    able = not same or any(offer.startable for offer in same)
+    return OptionChoice(
+        value=value,
+        label=str(choice.get("display_name") or value),
+        note="" if able else same[0].badge,
+        enabled=able,
+        default=bool(choice.get("default")),
+    )

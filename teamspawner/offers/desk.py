@@ -1,0 +1,327 @@
+"""The desk: what a person may have now, and raw user options turned into a choice or refused.
+
+The page, the form, the REST API and the commands all ask here. It owns no clock and
+no connection; what it remembers is only what it read of nodes that have not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.capacity.verdict import Status
+from teamspawner.errors import ChoiceError
+from teamspawner.map import Map, Tier
+from teamspawner.offers.alternatives import with_alternatives
+from teamspawner.offers.appraise import Moment, appraise, appraise_profile
+from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
+from teamspawner.offers.caps import Tally, Usage, person_label
+from teamspawner.offers.cards import profile_card, tier_cards
+from teamspawner.offers.changes import Changes
+from teamspawner.offers.choices import Pick, build
+from teamspawner.offers.fleet import Fleet, Fleets
+from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
+from teamspawner.offers.profiles import NOT_YOURS
+from teamspawner.offers.profiles import choose_profile as choose_own
+from teamspawner.offers.rights import Right, Rights, rights_of
+from teamspawner.offers.scene import Scene
+from teamspawner.offers.variants import Sizes
+
+_REASONS = {
+    Status.QUOTA_BLOCKED: (409, "quota"),
+    Status.UNKNOWN: (503, "unknown"),
+    Status.BUSY: (409, "busy"),
+    Status.NEVER: (409, "never"),
+    Status.INVALID: (409, "invalid"),
+}
+BROKEN = "The list of what may be started is broken; tell the people who run this hub."
+NOT_SEEN = "The cluster's accelerators are not seen now, so this cannot be started; try again soon."
+
+
+class Desk:
+    """Answers for one map.
+
+    Args:
+        parsed: The map; None without one.
+        broken: True when there is a map and no good copy of it: everything is refused.
+        namespaces: Where the hub's servers are, for counting caps; None: everywhere.
+    """
+
+    def __init__(
+        self,
+        parsed: Map | None,
+        *,
+        broken: bool = False,
+        namespaces: frozenset[str] | None = None,
+    ) -> None:
+        self.map = parsed
+        self.broken = broken
+        self._changes = Changes()
+        self._fleets = Fleets()
+        self._sizes = Sizes()
+        self._tally = Tally(namespaces)
+
+    # --- what there is ------------------------------------------------------------------
+
+    def rights(self, person: Person, scene: Scene) -> Rights:
+        """What the map gives a person, whether it is free or not."""
+        if self.map is None or self.broken:
+            return Rights((), (), (), ())
+        return rights_of(self.map, person, self.fleets(scene), blind=scene.blind)
+
+    def fleets(self, scene: Scene) -> tuple[Fleet, ...]:
+        """The accelerators of the cluster; none when nodes were never seen."""
+        if scene.snapshot is None or scene.blind:
+            return ()
+        self._follow(scene.snapshot)
+        return self._fleets.all()
+
+    def plan(self, person: Person, scene: Scene) -> tuple[Choice, ...]:
+        """Every choice that a listing judges; ``scene.pod_for`` must answer for each.
+
+        For callers who make pods beforehand; ``verdict`` and ``pod_for`` are not called.
+        """
+        rights = self.rights(person, scene)
+        tiers = [choice for right in rights.rights for choice in self._choices(right, scene)]
+        return (*tiers, *(choice for _, each in self._own(scene) for choice in each))
+
+    def listing(self, person: Person, scene: Scene) -> Listing:
+        """Everything a person may have now, with verdicts, and what is hidden and why."""
+        rights = self.rights(person, scene)
+        moment = self._moment(person, scene)
+        offers, hidden = self._offers(rights, scene, moment)
+        own = {
+            profile["slug"]: (profile, [appraise_profile(choice, moment) for choice in choices])
+            for profile, choices in self._own(scene)
+        }
+        every = with_alternatives([*offers, *(each for _, made in own.values() for each in made)])
+        cards = tier_cards(self.map, rights, every, moment) if self.map else ()
+        cards = (*cards, *(profile_card(profile, every) for profile, _ in own.values()))
+        return Listing(
+            person=person,
+            teams=rights.teams,
+            cards=_default_card(cards),
+            hidden=(*rights.hidden, *hidden),
+            as_of=scene.snapshot.as_of if scene.snapshot else None,
+            stale=scene.stale,
+            notice=self._notice(person, rights, scene, empty=not cards),
+        )
+
+    # --- what is asked for --------------------------------------------------------------
+
+    def resolve(self, person: Person, raw: Any, scene: Scene) -> tuple[Choice, ...]:
+        """Turn raw user options into what they may mean: one choice per team that would do.
+
+        Nothing is judged here; the choices are canonical and allowed.
+
+        Raises:
+            ChoiceError: 400 for a known option with a wrong type or a value not offered;
+                403 for a tier, model or team that is not theirs or does not exist; 503
+                for one that cannot be told from that now.
+        """
+        if self.broken:
+            raise ChoiceError(503, "map", BROKEN)
+        if not isinstance(raw, Mapping):
+            raise ChoiceError(400, "options", NO_OPTIONS)
+        rights = self.rights(person, scene)
+        own = self._own_profiles(scene)
+        wanted = wanted_of(raw, self.map, rights, default_first(own))
+        found = rights.of(wanted.slug)
+        if found:
+            return self._resolved(wanted, found, scene)
+        if any(profile["slug"] == wanted.slug for profile in own):
+            return (own_choice(choose_own(own, {**raw, "profile": wanted.slug})),)
+        if not own and not rights.teams:
+            raise ChoiceError(403, "no-team", self._no_team(person, rights))
+        if scene.blind and self._may_be_one(wanted.slug, rights):
+            raise ChoiceError(503, "unknown", NOT_SEEN)
+        raise ChoiceError(403, "forbidden", NOT_YOURS)
+
+    def admit(self, person: Person, choices: tuple[Choice, ...], scene: Scene) -> Choice:
+        """Return the first of the choices that may start now.
+
+        Args:
+            person: The owner of the server.
+            choices: What ``resolve`` returned; never empty.
+            scene: ``pod_for`` must answer for these choices and, to name an
+                alternative, for those of ``plan``.
+
+        Raises:
+            ChoiceError: 409 without room or with a cap used up, 503 when not known.
+        """
+        moment = self._moment(person, scene)
+        rights = self.rights(person, scene)
+        offers = [self._appraised(choice, rights, moment) for choice in choices]
+        for choice, offer in zip(choices, offers, strict=True):
+            if offer.startable:
+                return choice
+        listed = self.listing(person, scene).offers
+        raise refusal_of(with_alternatives([*offers, *listed])[0])
+
+    def choose(self, person: Person, raw: Any, scene: Scene) -> Choice:
+        """Resolve and admit at once.
+
+        Raises:
+            ChoiceError: As those two do.
+        """
+        return self.admit(person, self.resolve(person, raw, scene), scene)
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _choices(self, right: Right, scene: Scene) -> list[Choice]:
+        assert self.map is not None
+        made = []
+        for count in right.counts:
+            size = self._sizes.of(right.found, count, scene.snapshot)
+            if size is not None:
+                pick = Pick(count, right.team, right.image)
+                made.append(build(self.map, right.found, size, pick))
+        return made
+
+    def _own(self, scene: Scene) -> list[tuple[Mapping[str, Any], tuple[Choice, ...]]]:
+        if self.broken:
+            return []
+        return [(profile, every_choice(profile)) for profile in self._own_profiles(scene)]
+
+    def _own_profiles(self, scene: Scene) -> list[Mapping[str, Any]]:
+        """The admin's own profiles; a slug that a tier of the map has is the tier's."""
+        if scene.profiles is None and self.map is None:
+            return [PLAIN]
+        taken = self.map.tiers if self.map else {}
+        return [
+            profile
+            for profile in scene.profiles or ()
+            if not any(_is_of(str(profile["slug"]), key, tier) for key, tier in taken.items())
+        ]
+
+    def _offers(
+        self, rights: Rights, scene: Scene, moment: Moment
+    ) -> tuple[list[Offer], list[Hidden]]:
+        assert self.map is not None or not rights.rights
+        offers: list[Offer] = []
+        hidden: list[Hidden] = []
+        for right in rights.rights:
+            choices = self._choices(right, scene)
+            if not choices:
+                why = "its size follows from nodes, and no node that is seen gives one"
+                hidden.append(Hidden(right.found.variant.slug, why))
+            for choice in choices:
+                assert self.map is not None
+                offers.append(appraise(self.map, right, choice, moment))
+        return offers, hidden
+
+    def _moment(self, person: Person, scene: Scene) -> Moment:
+        label = person.label or person_label(person.name)
+        snapshot = scene.snapshot
+        if snapshot is None:
+            return Moment(scene, None, None, label)
+        usage: Usage | None = None
+        tokens: AbstractSet[str] = frozenset()
+        if not scene.unread:
+            self._follow(snapshot)
+            counted = self._tally.usage(snapshot)
+            tokens = counted.tokens
+            usage = counted.with_reservations(scene.held)
+        if scene.place is not None and not scene.stale:
+            fresh = [each for each in snapshot.waiting if not each.judged]
+            reserved = [
+                each.candidate
+                for each in scene.held
+                if each.candidate is not None and each.token not in tokens
+            ]
+            if fresh or reserved:
+                snapshot = scene.place(snapshot, [*fresh, *reserved])
+        return Moment(scene, snapshot, usage, label)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Take in what changed since the last snapshot."""
+        names = self._changes.until(snapshot)
+        self._fleets.follow(names, snapshot.nodes)
+        self._tally.follow(names, snapshot.nodes)
+
+    def _resolved(
+        self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
+    ) -> tuple[Choice, ...]:
+        assert self.map is not None
+        choices = []
+        for right, count, image in wanted.within(found):
+            size = self._sizes.of(right.found, count, scene.snapshot)
+            if size is not None:
+                choices.append(build(self.map, right.found, size, Pick(count, right.team, image)))
+        if not choices:
+            if scene.blind or scene.unread:
+                raise ChoiceError(503, "unknown", NOT_SEEN)
+            raise ChoiceError(403, "forbidden", NOT_YOURS)
+        return tuple(choices)
+
+    def _appraised(self, choice: Choice, rights: Rights, moment: Moment) -> Offer:
+        if choice.team is None or self.map is None:
+            return appraise_profile(choice, moment)
+        right = next((r for r in rights.of(choice.slug) if r.team == choice.team), None)
+        if right is None:
+            raise ChoiceError(403, "forbidden", NOT_YOURS)
+        return appraise(self.map, right, choice, moment)
+
+    def _may_be_one(self, slug: str, rights: Rights) -> bool:
+        """Whether a slug could be a variant of a tier of theirs, were the nodes seen."""
+        if self.map is None:
+            return False
+        tiers = (key for key in rights.tiers if self.map.tiers[key].gpu is not None)
+        return any(slug.startswith(f"{key}-") or slug == key for key in tiers)
+
+    def _notice(self, person: Person, rights: Rights, scene: Scene, *, empty: bool) -> str:
+        if self.broken:
+            return BROKEN
+        if self.map is not None and not rights.teams and empty:
+            return self._no_team(person, rights)
+        if scene.snapshot is None:
+            return "The cluster is not seen yet, so what is free is not known."
+        if scene.stale:
+            return "The last news from the cluster is too old to tell what is free."
+        gpu = any(self.map.tiers[key].gpu for key in rights.tiers) if self.map else False
+        if scene.blind:
+            more = " Tiers with accelerators cannot be shown." if gpu else ""
+            return f"The hub cannot see the cluster's nodes, so what is free is not known.{more}"
+        return "There is nothing that you may start." if empty else ""
+
+    @staticmethod
+    def _no_team(person: Person, rights: Rights) -> str:
+        if rights.teams or rights.tiers:
+            return NOT_YOURS
+        groups = ", ".join(sorted(person.groups))
+        seen = (
+            f"None of your groups ({groups}) is" if groups else "You are in no group, and none is"
+        )
+        return f"{seen} in a team of this hub; ask the people who run it."
+
+
+def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The slugs of profiles, the default one first."""
+    ordered = sorted(profiles, key=lambda profile: not profile.get("default"))
+    return tuple(str(profile["slug"]) for profile in ordered)
+
+
+def _is_of(slug: str, key: str, tier: Tier) -> bool:
+    return slug == key or (tier.gpu is not None and slug.startswith(f"{key}-"))
+
+
+def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
+    """Mark one card as the default: the first tier, else the admin's default profile."""
+    tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
+    chosen = next(iter((*tiers, *(card for card in cards if card.default), *cards)), None)
+    return tuple(replace(card, default=card is chosen) for card in cards)
+
+
+def refusal_of(offer: Offer) -> ChoiceError:
+    """The refusal of an offer that may not start, with the nearest that can."""
+    status, reason = _REASONS[offer.verdict.status]
+    if any(each.plugin == "cap" for each in offer.verdict.reasons):
+        reason = "cap"
+    said = offer.sentence
+    if offer.alternative is not None:
+        said = f"{said} Nearest that fits: {offer.alternative.title}."
+    return ChoiceError(status, reason, said, offer.alternative)

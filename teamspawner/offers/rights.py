@@ -1,0 +1,119 @@
+"""What a person may have, by the map alone: entitlement never depends on what is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from teamspawner.map import Image, Map, Team, teams_of
+from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.model import Hidden, Person
+from teamspawner.offers.variants import Absent, Found, variants
+
+
+class Right(NamedTuple):
+    """One variant that one team gives this person.
+
+    Attributes:
+        counts: Devices offered, ascending; ``(0,)`` without accelerator.
+        images: Keys of the images that suit; empty when the team names none.
+    """
+
+    found: Found
+    team: str
+    counts: tuple[int, ...]
+    images: tuple[str, ...]
+
+    @property
+    def image(self) -> str | None:
+        """The image when none is named."""
+        return self.images[0] if self.images else None
+
+
+class Rights(NamedTuple):
+    """Everything one person may have of the map, and what is hidden from them.
+
+    Attributes:
+        teams: Keys of the person's teams, in the order of the map.
+        tiers: Keys of all tiers that a team gives them, whether there are variants or not.
+    """
+
+    teams: tuple[str, ...]
+    tiers: tuple[str, ...]
+    rights: tuple[Right, ...]
+    hidden: tuple[Hidden, ...]
+
+    def of(self, slug: str) -> tuple[Right, ...]:
+        """The rights to one slug, in the order of the teams."""
+        return tuple(right for right in self.rights if right.found.variant.slug == slug)
+
+
+def rights_of(parsed: Map, person: Person, fleets: Iterable[Fleet], *, blind: bool) -> Rights:
+    """Say what a person may have.
+
+    Args:
+        parsed: The map.
+        person: Who asks.
+        fleets: The accelerators of the cluster.
+        blind: Whether the nodes were never seen, so that none is known.
+    """
+    teams = teams_of(parsed, person.groups)
+    given = tuple(
+        key for key in parsed.tiers if any(key in parsed.teams[team].tiers for team in teams)
+    )
+    rights: list[Right] = []
+    hidden: list[Hidden] = []
+    for each in variants(parsed, fleets):
+        if isinstance(each, Absent):
+            why = "the nodes are not seen, so accelerators are not known" if blind else each.why
+            hidden.append(Hidden(each.slug, why if each.tier in given else _not_given(each.tier)))
+            continue
+        for found in _of_variant(parsed, each, teams):
+            (rights if isinstance(found, Right) else hidden).append(found)  # type: ignore[arg-type]
+    return Rights(teams, given, tuple(rights), tuple(hidden))
+
+
+def _not_given(tier: str) -> str:
+    return f"no team of this person has the tier {tier}"
+
+
+def _of_variant(parsed: Map, found: Found, teams: tuple[str, ...]) -> Iterator[Right | Hidden]:
+    slug = found.variant.slug
+    having = [team for team in teams if found.variant.tier in parsed.teams[team].tiers]
+    if not having:
+        yield Hidden(slug, _not_given(found.variant.tier))
+    for key in having:
+        team = parsed.teams[key]
+        counts = _counts(found, team)
+        images = tuple(name for name in team.images if _suits(parsed.images[name], found))
+        why = _why_not(key, team, found, counts=counts, images=images)
+        if why:
+            yield Hidden(slug, why)
+        else:
+            yield Right(found, key, counts, images)
+
+
+def _counts(found: Found, team: Team) -> tuple[int, ...]:
+    if found.fleet is None:
+        return (0,)
+    most = team.gpu.per_server
+    return tuple(count for count in found.variant.counts if most is None or count <= most)
+
+
+def _why_not(
+    key: str, team: Team, found: Found, *, counts: tuple[int, ...], images: tuple[str, ...]
+) -> str:
+    if found.fleet is not None and not found.fleet.is_any_of(team.gpu.models):
+        return f"the gpu models of team {key} do not include {found.variant.model}"
+    if not counts:
+        return f"team {key} allows {team.gpu.per_server} devices per server"
+    if team.images and not images:
+        return f"no image of team {key} suits it"
+    return ""
+
+
+def _suits(image: Image, found: Found) -> bool:
+    if found.fleet is None:
+        return image.needs is None
+    vendors = {vendor.casefold() for vendor in image.vendors}
+    return not vendors or found.variant.vendor.casefold() in vendors

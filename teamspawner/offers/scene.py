@@ -1,0 +1,53 @@
+"""Everything one decision is made from: the cluster as seen, starts under way, and the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teamspawner.capacity.objects import Candidate, Snapshot
+from teamspawner.capacity.verdict import Verdict
+from teamspawner.offers.model import Choice
+from teamspawner.offers.reservations import Reservation
+
+Judge = Callable[[Candidate, Snapshot], Verdict]
+"""Says what the scheduler would do with one pod."""
+PodFor = Callable[[Choice], Candidate]
+"""Makes the very pod that a choice would create."""
+Place = Callable[[Snapshot, Sequence[Candidate]], Snapshot]
+"""Puts pods first that will take room shortly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known when a listing is made or a start is judged.
+
+    Attributes:
+        snapshot: The cluster; None when it was never seen.
+        verdict: The judge.
+        pod_for: The spawner's own manifest, or a plain pod.
+        place: Places pods just created and starts under way; None: nothing is placed.
+        held: Starts under way.
+        stale: True when the snapshot is too old for any verdict.
+        profiles: The admin's own profiles that this person may have, with slugs; None when
+            the admin set none at all.
+    """
+
+    snapshot: Snapshot | None
+    verdict: Judge
+    pod_for: PodFor
+    place: Place | None = None
+    held: tuple[Reservation, ...] = ()
+    stale: bool = False
+    profiles: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def blind(self) -> bool:
+        """Whether nodes were never seen, so that no accelerator is known."""
+        return self.snapshot is None or "nodes" in self.snapshot.unseen
+
+    @property
+    def unread(self) -> bool:
+        """Whether pods were never seen, so that no cap can be counted."""
+        return self.snapshot is None or "pods" in self.snapshot.unseen
