@@ -17,7 +17,7 @@ from teamspawner.capacity.matching import (
     tolerates,
     untolerated,
 )
-from teamspawner.capacity.objects import HostPort, NodeState, PodSpec, Snapshot, Taint
+from teamspawner.capacity.objects import HostPort, NodeState, NodeTerm, PodSpec, Snapshot, Taint
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason
 
@@ -27,6 +27,10 @@ _OTHER_NAME = Reason("NodeName", "node(s) didn't match the requested node name",
 _NOT_SELECTED = Reason(
     "NodeAffinity", "node(s) didn't match Pod's node affinity/selector", resolvable=False
 )
+_NOT_NAMED = Reason(
+    "NodeAffinity", "node(s) didn't satisfy plugin(s) [NodeAffinity]", resolvable=False
+)
+_CONFLICT = Reason("NodeAffinity", "pod affinity terms conflict", resolvable=False)
 _PORTS = Reason("NodePorts", "node(s) didn't have free ports for the requested pod ports")
 _PODS = Reason("NodeResourcesFit", "Too many pods", resource="pods")
 _CORE = ("cpu", "memory", "ephemeral-storage")
@@ -34,22 +38,30 @@ _CORE = ("cpu", "memory", "ephemeral-storage")
 
 @dataclass(frozen=True, slots=True)
 class Placement(Filter):
-    """Cordon, node name, taints and node labels: what no pod leaving can change."""
+    """Cordon, node name, taints and node labels: what no pod leaving can change.
+
+    ``named``: the only nodes that required affinity lets be looked at; None for all.
+    """
 
     spec: PodSpec
     taints: dict[tuple[Taint, ...], Reasons]
     through_cordon: bool
+    named: frozenset[str] | None
 
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
         node, spec = state.node, self.spec
         found: Reasons = ()
+        if self.named is not None and node.name not in self.named:
+            found += (_NOT_NAMED if self.named else _CONFLICT,)
         if node.unschedulable and not self.through_cordon:
             found += (_CORDONED,)
         if spec.node_name and spec.node_name != node.name:
             found += (_OTHER_NAME,)
         if node.taints:
             found += self._tainted(node.taints)
+        if found and found[0].plugin == "NodeAffinity":
+            return found
         if (spec.node_selector or spec.node_terms is not None) and not node_selected(
             spec.node_selector, spec.node_terms, node
         ):
@@ -77,7 +89,25 @@ def _untolerated(taint: Taint) -> Reason:
 
 def placement(spec: PodSpec) -> Placement:
     """Prepare the filters about the node itself."""
-    return Placement(spec, {}, any(tolerates(t, _CORDON_TAINT) for t in spec.tolerations))
+    through_cordon = any(tolerates(t, _CORDON_TAINT) for t in spec.tolerations)
+    return Placement(spec, {}, through_cordon, _named(spec.node_terms))
+
+
+def _named(terms: tuple[NodeTerm, ...] | None) -> frozenset[str] | None:
+    """Return the nodes that required affinity names; None when a term leaves the name open."""
+    if not terms:
+        return None
+    found: frozenset[str] = frozenset()
+    for term in terms:
+        names = [
+            frozenset(each.values)
+            for each in term.fields
+            if each.key == "metadata.name" and each.operator == "In"
+        ]
+        if not names:
+            return None
+        found |= frozenset.intersection(*names)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class VolumeUse:
     kind: str
     name: str
     read_only: bool = False
+    owner: str = ""
+    """The uid of the pod an ``ephemeral`` claim must belong to; empty for all other kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,10 @@ class Volume:
     volume_mode: str = "Filesystem"
     deleting: bool = False
     attributes_class: str = ""
+    plugin: str = ""
+    """The built-in driver, such as ``kubernetes.io/aws-ebs``; empty for a CSI volume."""
+    disk: str = ""
+    """The disk, as the built-in driver names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +279,12 @@ class Storage:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     classes: Mapping[str, StorageClass] = field(default_factory=dict)
     attach_limits: Mapping[str, Resources] = field(default_factory=dict)
-    """Node to CSI driver to most volumes (CSINode); a driver without a limit is absent."""
+    """Node to CSI driver to most volumes (CSINode); a driver without a limit is absent.
+
+    A node without a CSINode is absent.
+    """
+    migrated: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Node to the built-in drivers that its CSINode says a CSI driver has taken over."""
     capacity_tracked: frozenset[str] = frozenset()
     """CSI drivers whose CSIDriver says ``storageCapacity: true``."""
     capacities: tuple[StorageCapacity, ...] = ()

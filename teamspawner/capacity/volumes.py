@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
 from teamspawner.capacity.matching import selects, terms_match
+from teamspawner.capacity.migration import BY_FIELD, BY_NAME, UNCOUNTED, handle, translated
 from teamspawner.capacity.objects import (
     Candidate,
     Claim,
@@ -29,7 +30,9 @@ from teamspawner.capacity.verdict import Reason
 
 _LIMIT_PREFIX = "attachable-volumes-csi-"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
-_LEGACY_READ_ONLY_SHARES = frozenset({"gcePersistentDisk", "iscsi", "rbd"})
+_READ_ONLY_SHARES = frozenset({"gcePersistentDisk", "iscsi", "rbd"})
+_GUARDED = _READ_ONLY_SHARES | {"awsElasticBlockStore"}
+"""Disks named in pods that two pods on a node may not both use."""
 _ZONE, _REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 _BETA_ZONE = "failure-domain.beta.kubernetes.io/zone"
 _BETA_REGION = "failure-domain.beta.kubernetes.io/region"
@@ -45,6 +48,11 @@ _ONE_POD_ONLY = Reason(
     " already in-use by another pod",
 )
 _TOO_MANY = Reason("NodeVolumeLimits", "node(s) exceed max volume count")
+_NOT_OWNER = Reason(
+    "NodeVolumeLimits",
+    "the claim of an ephemeral volume was not created for its pod (pod is not owner)",
+    resolvable=False,
+)
 _NO_ZONE = Reason("VolumeZone", "node(s) had no available volume zone", resolvable=False)
 
 
@@ -132,10 +140,12 @@ def _unseen(kind: str, name: str) -> Reason:
 
 
 def _absent(use: VolumeUse) -> Reason:
+    """Report a missing claim: the plugin about restrictions asks for the pod's own ones first."""
     if use.kind == "ephemeral":
         words = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
         return _of_claim(f'{words} "{use.name}"', use.name)
-    return _of_claim(f'persistentvolumeclaim "{use.name}" not found', use.name)
+    message = f'persistentvolumeclaim "{use.name}" not found'
+    return Reason("VolumeRestrictions", message, resolvable=False, detail=use.name)
 
 
 def _unusable(use: VolumeUse, claim: Claim, candidate: Candidate) -> Reason | None:
@@ -144,11 +154,16 @@ def _unusable(use: VolumeUse, claim: Claim, candidate: Candidate) -> Reason | No
         return _of_claim(f'persistentvolumeclaim "{claim.name}" {words}', claim.name)
     if claim.deleting:
         return _of_claim(f'persistentvolumeclaim "{claim.name}" is being deleted', claim.name)
-    if use.kind == "ephemeral" and claim.owner_uid != candidate.uid:
+    if _foreign(use, claim):
         words = f"PVC {claim.namespace}/{claim.name} was not created for pod"
         pod = f"{candidate.pod.namespace}/{candidate.name}"
         return _of_claim(f"{words} {pod} (pod is not owner)", claim.name)
     return None
+
+
+def _foreign(use: VolumeUse, claim: Claim) -> bool:
+    """Tell whether an ephemeral volume's claim was made for another pod."""
+    return use.kind == "ephemeral" and not (use.owner and claim.owner_uid == use.owner)
 
 
 def _of_claim(message: str, name: str) -> Reason:
@@ -208,7 +223,7 @@ class Restrictions(Filter):
 def restrictions(candidate: Candidate, snapshot: Snapshot) -> Restrictions | None:
     """Prepare VolumeRestrictions; None when the candidate has nothing that it looks at."""
     namespace, volumes = candidate.pod.namespace, candidate.pod.spec.volumes
-    disks = tuple(use for use in volumes if use.kind not in {"claim", "ephemeral"})
+    disks = tuple(use for use in volumes if use.kind in _GUARDED)
     claims = snapshot.storage.claims
     single = frozenset(
         use.name
@@ -237,7 +252,7 @@ def _used_claims(states: Iterable[NodeState], namespace: str) -> frozenset[str]:
 def _disk_conflict(one: VolumeUse, other: VolumeUse) -> bool:
     if one.kind != other.kind or one.name != other.name:
         return False
-    shared = one.kind in _LEGACY_READ_ONLY_SHARES and one.read_only and other.read_only
+    shared = one.kind in _READ_ONLY_SHARES and one.read_only and other.read_only
     return not shared
 
 
@@ -246,11 +261,11 @@ class AttachLimits(Filter):
     """NodeVolumeLimits: how many volumes of a CSI driver a node can hold.
 
     Attributes:
-        wanted: The candidate's volumes, each to its driver.
+        candidate: The pod whose volumes are to be attached.
         attached: Node to the volumes that a VolumeAttachment holds there.
     """
 
-    wanted: Mapping[tuple[str, str], str]
+    candidate: Candidate
     attached: Mapping[str, frozenset[tuple[str, str]]]
     snapshot: Snapshot
     counts_attachments: bool
@@ -261,17 +276,34 @@ class AttachLimits(Filter):
         unseen = self._unseen(limits)
         if unseen and unseen.detail == "csinodes":
             return (unseen,)
-        drivers = {driver for driver in self.wanted.values() if driver in limits}
-        if not drivers:
+        wanted = self._wanted(state.node.name)
+        if not wanted or not limits:
             return ()
-        held = self._held(state)
-        for driver in drivers:
-            new = sum(1 for v, d in self.wanted.items() if d == driver and v not in held[0])
-            now = sum(1 for v in held[0] if v[0] == driver)
-            lingering = sum(1 for v in held[1] if v[0] == driver)
-            if new and now + lingering + new > limits[driver]:
+        if self._astray(state):
+            return (_NOT_OWNER,)
+        used, lingering = self._held(state)
+        for driver in {volume[0] for volume in wanted if volume[0] in limits}:
+            new = sum(1 for volume in wanted - used if volume[0] == driver)
+            held = sum(1 for volume in used | lingering if volume[0] == driver)
+            if new and held + new > limits[driver]:
                 return (_TOO_MANY,)
         return (unseen,) if unseen else ()
+
+    def _wanted(self, node: str) -> frozenset[tuple[str, str]]:
+        pod, storage = self.candidate.pod, self.snapshot.storage
+        found = (csi_volume(pod.namespace, use, storage, node) for use in pod.spec.volumes)
+        return frozenset(volume for volume in found if volume is not None)
+
+    def _astray(self, state: NodeState) -> bool:
+        """The plugin gives up on a node where a pod's ephemeral claim belongs to another pod."""
+        claims = self.snapshot.storage.claims
+        return any(
+            use.kind == "ephemeral"
+            and (claim := claims.get((pod.namespace, use.name))) is not None
+            and _foreign(use, claim)
+            for pod in state.pods
+            for use in pod.spec.volumes
+        )
 
     def _limits(self, state: NodeState) -> Mapping[str, int]:
         """Return driver to most volumes; up to 1.31 a node's allocatable may say it too."""
@@ -294,7 +326,7 @@ class AttachLimits(Filter):
             volume
             for pod in state.pods
             for use in pod.spec.volumes
-            if (volume := csi_volume(pod.namespace, use, storage)) is not None
+            if (volume := csi_volume(pod.namespace, use, storage, state.node.name)) is not None
         )
         lingering = self.attached.get(state.node.name, frozenset()) - used
         return used, lingering if self.counts_attachments else frozenset()
@@ -311,19 +343,14 @@ class AttachLimits(Filter):
 
     def emptied(self, state: NodeState) -> Reasons:
         """When pods leave, their attachments go too."""
-        free = AttachLimits(self.wanted, {}, self.snapshot, self.counts_attachments)
+        free = AttachLimits(self.candidate, {}, self.snapshot, self.counts_attachments)
         return free(state, NO_CHANGE)
 
 
 def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> AttachLimits | None:
-    """Prepare NodeVolumeLimits; None when the candidate brings no CSI volume."""
+    """Prepare NodeVolumeLimits; None when the candidate brings nothing to attach."""
     storage = snapshot.storage
-    wanted = {
-        volume: volume[0]
-        for use in candidate.pod.spec.volumes
-        if (volume := csi_volume(candidate.pod.namespace, use, storage)) is not None
-    }
-    if not wanted:
+    if not any(_attachable(candidate.pod, use, storage) for use in candidate.pod.spec.volumes):
         return None
     attached: dict[str, set[tuple[str, str]]] = {}
     for attachment in storage.attachments:
@@ -332,31 +359,61 @@ def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Att
             key = (attachment.driver, volume_held.csi_handle)
             attached.setdefault(attachment.node, set()).add(key)
     return AttachLimits(
-        wanted,
+        candidate,
         {node: frozenset(held) for node, held in attached.items()},
         snapshot,
         counts_attachments=rules.counts_attachments,
     )
 
 
-def csi_volume(namespace: str, use: VolumeUse, storage: Storage) -> tuple[str, str] | None:
-    """Return driver and handle of a claim's volume; None when no CSI driver attaches it.
+def _attachable(pod: Pod, use: VolumeUse, storage: Storage) -> bool:
+    """Tell whether a volume could be attached by a CSI driver on some node."""
+    nodes = ("", *storage.attach_limits)
+    return any(csi_volume(pod.namespace, use, storage, node) is not None for node in nodes)
 
-    A claim without a volume counts for its class's provisioner, under its own name.
+
+def csi_volume(
+    namespace: str, use: VolumeUse, storage: Storage, node: str
+) -> tuple[str, str] | None:
+    """Return driver and handle of a volume on a node; None when no CSI driver attaches it.
+
+    A claim without a volume counts for its class's provisioner, under its own
+    name. Disks of built-in drivers count for their CSI driver on nodes with a CSINode.
     """
     if use.kind not in {"claim", "ephemeral"}:
-        return None
+        plugin = BY_FIELD.get(use.kind)
+        if plugin is None or node not in storage.attach_limits:
+            return None
+        return plugin.driver, handle(plugin, use.name)
     claim = storage.claims.get((namespace, use.name))
     if claim is None:
         return None
     volume = storage.volumes.get(claim.volume) if claim.volume else None
     if volume is not None:
-        has_handle = volume.csi_driver and volume.csi_handle
-        return (volume.csi_driver, volume.csi_handle) if has_handle else None
+        return _of_volume(volume, storage, node)
+    driver = _provisioner(claim, storage, node)
+    return (driver, f"unbound {namespace}/{use.name}") if driver else None
+
+
+def _provisioner(claim: Claim, storage: Storage, node: str) -> str:
+    """Return the CSI driver that would make the claim's volume; empty when none would."""
     found = storage.classes.get(claim.storage_class or "")
-    if found is None or not found.provisioner:
-        return None
-    return found.provisioner, f"unbound {namespace}/{use.name}"
+    if found is None or found.provisioner in UNCOUNTED:
+        return ""
+    if found.provisioner in BY_NAME:
+        return BY_NAME[found.provisioner].driver if node in storage.attach_limits else ""
+    return found.provisioner
+
+
+def _of_volume(volume: Volume, storage: Storage, node: str) -> tuple[str, str] | None:
+    if volume.plugin in BY_NAME:
+        if node not in storage.attach_limits:
+            return None
+        plugin = BY_NAME[volume.plugin]
+        return plugin.driver, handle(plugin, volume.disk, volume.labels)
+    if volume.csi_driver and volume.csi_handle:
+        return volume.csi_driver, volume.csi_handle
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +429,8 @@ class Binding(Filter):
         del change
         node = state.node
         found: list[Reason] = []
-        if not all(reaches(volume, node.labels) for volume in self.needs.bound):
+        migrated = self.snapshot.storage.migrated.get(node.name, frozenset())
+        if not all(reaches(volume, node.labels, migrated) for volume in self.needs.bound):
             found.append(_NODE_CONFLICT)
         found.extend(self._unbound(node.name, node.labels))
         if self.needs.lost_volume:
@@ -402,12 +460,20 @@ class Binding(Filter):
         return tuple(unsure)
 
     def _match(self, claim: Claim, labels: Labels, chosen: set[str]) -> Volume | None:
+        """Return the volume that names this claim, else the smallest that matches.
+
+        Of several volumes that name it the scheduler takes any; here one that reaches.
+        """
         best: Volume | None = None
+        named = False
         for volume in self.by_class.get(claim.storage_class or "", ()):
             if volume.name in chosen or not self._possible(claim, volume):
                 continue
             if volume.claim is not None:
-                return volume if reaches(volume, labels) else None
+                named = True
+                if reaches(volume, labels):
+                    return volume
+                continue
             fits = (
                 volume.phase == "Available"
                 and (claim.selector is None or selects(claim.selector, volume.labels))
@@ -416,7 +482,7 @@ class Binding(Filter):
             )
             if fits and (best is None or volume.capacity_bytes < best.capacity_bytes):
                 best = volume
-        return best
+        return None if named else best
 
     def _possible(self, claim: Claim, volume: Volume) -> bool:
         if volume.claim is not None and not _bound_to(volume, claim):
@@ -480,9 +546,18 @@ def _bound_to(volume: Volume, claim: Claim) -> bool:
     return (namespace, name) == (claim.namespace, claim.name) and uid in {"", claim.uid}
 
 
-def reaches(volume: Volume, labels: Labels) -> bool:
-    """Tell whether a volume's own node affinity lets it be used on a node with these labels."""
-    return volume.node_terms is None or terms_match(volume.node_terms, labels, "")
+def reaches(volume: Volume, labels: Labels, migrated: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a volume's own node affinity lets it be used on a node.
+
+    Args:
+        volume: The volume.
+        labels: The node's.
+        migrated: Built-in drivers that a CSI driver has taken over on the node.
+    """
+    terms = volume.node_terms
+    if volume.plugin in migrated and volume.plugin in BY_NAME:
+        terms = translated(BY_NAME[volume.plugin], terms, volume.labels)
+    return terms is None or terms_match(terms, labels, "")
 
 
 def binding(found: Needs, snapshot: Snapshot, rules: Rules) -> Binding | None:

@@ -1,14 +1,104 @@
-"""The command ``teamspawner capacity``."""
+"""The command ``teamspawner capacity``: what the cluster has, and what is free."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from teamspawner import units
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.cli import seen
+from teamspawner.cluster.dump import DumpError
+from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
+
+COMMAND = "capacity"
+_UNKNOWN = "?"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    seen.add(parser)
+    parser.add_argument(
+        "--watch", action="store_true", help="one line of JSON whenever numbers change"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it; not built yet."""
-    raise NotImplementedError
+    """Print the capacity: 0 done, 2 used wrongly, 3 the cluster is not reachable."""
+    if args.watch and args.dump:
+        seen.tell(COMMAND, "--watch with --dump: a dump does not change; allowed: one of them")
+        return 2
+    try:
+        snapshot = seen.from_dumps(COMMAND, args).snapshot
+    except (seen.UsageError, DumpError) as error:
+        seen.tell(COMMAND, str(error))
+        return 2
+    answer = capacity_json(snapshot)
+    print(json.dumps(answer, indent=2) if args.format == "json" else _text(snapshot))
+    return 0
+
+
+def capacity_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The whole answer; a number that hangs on what was not looked at is null."""
+    states = snapshot.nodes.values()
+    blind = "nodes" in snapshot.unseen
+    return {
+        "as_of": snapshot.as_of.isoformat().replace("+00:00", "Z") if snapshot.as_of else None,
+        "nodes": None if blind else len(snapshot.nodes),
+        "cpu_millicores": _total(total_of(states, "cpu"), snapshot),
+        "memory_bytes": _total(total_of(states, "memory"), snapshot),
+        "models": [_model(model, snapshot) for model in model_totals(snapshot)],
+    }
+
+
+def _total(total: Total, snapshot: Snapshot) -> dict[str, int | None]:
+    """The numbers of one resource; what pods hold is not known when they were not seen."""
+    known: dict[str, int | None] = dict(total._asdict())
+    if "nodes" in snapshot.unseen:
+        return dict.fromkeys(known)
+    if "pods" in snapshot.unseen:
+        return {**dict.fromkeys(known), "total": total.total}
+    return known
+
+
+def _model(model: ModelTotal, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "model": model.model,
+        "name": model.name,
+        "kind": model.kind,
+        "resource": model.resource,
+        "nodes": model.nodes,
+        **_total(model.devices, snapshot),
+    }
+
+
+def _text(snapshot: Snapshot) -> str:
+    answer = capacity_json(snapshot)
+    rows: list[tuple[str, ...]] = [("", "TOTAL", "USED", "FREE", "LARGEST ON ONE NODE")]
+    rows.append(_row("CPU", answer["cpu_millicores"], lambda value: f"{value / 1000:g}"))
+    rows.append(_row("memory", answer["memory_bytes"], units.gib))
+    for model in answer["models"]:
+        kind = "" if model["kind"] == "whole" else f", {model['kind']}"
+        name = f"{model['name']} ({model['resource']}{kind}; {_nodes(model['nodes'])})"
+        rows.append(_row(name, model, str))
+    return "\n".join([_nodes(answer["nodes"]), "", *_aligned(rows)])
+
+
+def _nodes(count: int | None) -> str:
+    if count is None:
+        return "nodes not looked at"
+    return f"{count} node{'' if count == 1 else 's'}"
+
+
+def _row(name: str, total: dict[str, Any], spell: Any) -> tuple[str, ...]:
+    cells = (total[key] for key in ("total", "used", "free", "largest"))
+    return (name, *(_UNKNOWN if cell is None else spell(cell) for cell in cells))
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> Iterable[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for name, *cells in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        yield "  ".join((name.ljust(widths[0]), *numbers))

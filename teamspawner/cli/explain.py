@@ -1,14 +1,180 @@
-"""The command ``teamspawner explain``."""
+"""The command ``teamspawner explain``: what a person would see, and why the rest is hidden."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from teamspawner import units
+from teamspawner.capacity import judge, place
+from teamspawner.capacity.accelerators import is_accelerator
+from teamspawner.capacity.objects import Resources, Snapshot
+from teamspawner.cli import seen
+from teamspawner.cli.check import read_source
+from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import MapError
+from teamspawner.map import Map, load
+from teamspawner.offers.choices import plain_pod
+from teamspawner.offers.desk import Desk
+from teamspawner.offers.model import Listing, Offer, Person
+from teamspawner.offers.scene import Scene
+
+COMMAND = "explain"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("--map", metavar="MAP", required=True, help="the map; - is standard input")
+    parser.add_argument("--user", metavar="U", required=True, help="the person's name on the hub")
+    parser.add_argument(
+        "--groups", metavar="A,B", default="", help="the person's groups, separated by commas"
+    )
+    parser.add_argument(
+        "--namespace",
+        metavar="NS",
+        help="where servers run; else the namespace of a team's claims, else default",
+    )
+    seen.add(parser)
+    seen.add_rules(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it; not built yet."""
-    raise NotImplementedError
+    """Explain: 0 done, 1 the map has faults, 2 used wrongly, 3 the cluster is not reachable."""
+    if args.map == "-" and "-" in args.dump:
+        seen.tell(COMMAND, "--map and --dump both read standard input; allowed: one of them")
+        return 2
+    try:
+        parsed = load(read_source(args.map)).map
+        cluster = seen.from_dumps(COMMAND, args)
+    except MapError as error:
+        seen.tell(COMMAND, f"the map cannot be used:\n{error}")
+        return 1
+    except OSError as error:
+        seen.tell(COMMAND, f"cannot read {args.map}: {error.strerror or error}")
+        return 2
+    except (seen.UsageError, DumpError) as error:
+        seen.tell(COMMAND, str(error))
+        return 2
+    groups = tuple(part.strip() for part in args.groups.split(",") if part.strip())
+    listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
+    print(_json(listing) if args.format == "json" else _text(listing))
+    return 0
+
+
+def listed(parsed: Map, person: Person, cluster: seen.Seen, namespace: str | None) -> Listing:
+    """What one person would be shown, with plain pods as KubeSpawner makes them."""
+    snapshot, rules = cluster
+    where = namespace or _namespace(parsed, snapshot)
+    claims = bool(snapshot.storage.claims) or "persistentvolumeclaims" in snapshot.unseen
+    if not claims and any(team.volumes for team in parsed.teams.values()):
+        seen.tell(COMMAND, "the dump has no claims at all; team volumes are not looked at")
+    scene = Scene(
+        snapshot=snapshot,
+        verdict=lambda candidate, now: judge(candidate, now, rules),
+        pod_for=lambda choice: plain_pod(choice, where, claims=claims),
+        place=lambda before, pods: place(before, pods, rules),
+    )
+    return Desk(parsed).listing(person, scene)
+
+
+def _namespace(parsed: Map, snapshot: Snapshot) -> str:
+    """The one namespace that has the teams' claims; ``default`` when there is no such one."""
+    wanted = {volume.claim for team in parsed.teams.values() for volume in team.volumes}
+    having = {namespace for namespace, name in snapshot.storage.claims if name in wanted}
+    return having.pop() if len(having) == 1 else "default"
+
+
+def _json(listing: Listing) -> str:
+    answer = {
+        "as_of": listing.as_of.isoformat().replace("+00:00", "Z") if listing.as_of else None,
+        "user": listing.person.name,
+        "groups": list(listing.person.groups),
+        "teams": list(listing.teams),
+        "notice": listing.notice,
+        "offers": [_offer(offer) for offer in listing.offers],
+        "hidden": [{"slug": each.slug, "why": each.why} for each in listing.hidden],
+    }
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    nearest = offer.alternative
+    return {
+        "slug": offer.slug,
+        "tier": offer.tier,
+        "title": offer.title,
+        "model": offer.model,
+        "kind": str(offer.kind),
+        "options": dict(offer.options),
+        "team": offer.team,
+        "verdict": str(offer.verdict.status),
+        "startable": offer.startable,
+        "count": offer.count,
+        "nodes": offer.nodes,
+        "requests": requests_json(offer.requests),
+        "badge": offer.badge,
+        "sentence": offer.sentence,
+        "alternative": {"slug": nearest.slug, "options": dict(nearest.options)}
+        if nearest
+        else None,
+    }
+
+
+def requests_json(requests: Resources) -> dict[str, Any]:
+    """Requests with their units in the names."""
+    return {
+        "cpu_millicores": requests.get("cpu", 0),
+        "memory_bytes": requests.get("memory", 0),
+        "accelerators": {name: amount for name, amount in requests.items() if is_accelerator(name)},
+    }
+
+
+def _text(listing: Listing) -> str:
+    groups = ", ".join(listing.person.groups) or "none"
+    teams = ", ".join(listing.teams) or "none"
+    lines = [f"{listing.person.name}: groups {groups}; teams {teams}"]
+    if listing.notice:
+        lines.append(listing.notice)
+    if listing.offers:
+        lines += ["", *_table(listing.offers)]
+    if listing.hidden:
+        lines += ["", "hidden"]
+        lines += [f"  {each.slug}: {each.why}" for each in listing.hidden]
+    return "\n".join(lines)
+
+
+def _table(offers: Iterable[Offer]) -> Iterable[str]:
+    rows = [("OFFER", "TEAM", "SIZE", "VERDICT", "FITS"), *(_row(offer) for offer in offers)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    told = ["", *(_told(offer) for offer in offers)]
+    for row, more in zip(rows, told, strict=True):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        if more:
+            yield f"    {more}"
+
+
+def _row(offer: Offer) -> tuple[str, str, str, str, str]:
+    count = "?" if offer.count is None else str(offer.count)
+    name = _named(offer.slug, offer.options)
+    return name, offer.team or "", size(offer.requests), str(offer.verdict.status), count
+
+
+def _told(offer: Offer) -> str:
+    if offer.alternative is None:
+        return offer.sentence
+    nearest = _named(offer.alternative.slug, offer.alternative.options)
+    return f"{offer.sentence} Nearest that fits: {nearest}"
+
+
+def _named(slug: str, options: Mapping[str, str]) -> str:
+    return slug + "".join(f" {key}={value}" for key, value in options.items())
+
+
+def size(requests: Resources) -> str:
+    """Print requests for people: ``7 CPU · 55 GiB · 1 nvidia.com/gpu``."""
+    parts = [f"{requests['cpu'] / 1000:g} CPU"] if requests.get("cpu") else []
+    parts += [units.gib(requests["memory"])] if requests.get("memory") else []
+    parts += [f"{amount} {name}" for name, amount in requests.items() if is_accelerator(name)]
+    return " · ".join(parts) or "nothing set aside"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from teamspawner.capacity.migration import BY_FIELD
 from teamspawner.capacity.objects import (
     EMPTY,
     Attachment,
@@ -21,6 +22,7 @@ from teamspawner.capacity.objects import (
 from teamspawner.cluster import wire
 from teamspawner.cluster.reading import (
     Source,
+    disk_name,
     labels_of,
     meta_of,
     node_terms,
@@ -33,6 +35,7 @@ from teamspawner.cluster.reading import (
 _BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 _SELECTED_NODE = "volume.kubernetes.io/selected-node"
+_MIGRATED = "storage.alpha.kubernetes.io/migrated-plugins"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -84,6 +87,7 @@ def decode_volume(source: Source) -> Volume:
     found = read(source, wire.PersistentVolume)
     meta, spec = meta_of(found.metadata), found.spec or wire.VolumeSpec()
     csi, claim = spec.csi or wire.CSISource(), spec.claim_ref
+    plugin, disk = _built_in(spec)
     capacity = size((spec.capacity or {}).get("storage"), "spec.capacity.storage")
     return Volume(
         name=meta.name or "",
@@ -99,7 +103,23 @@ def decode_volume(source: Source) -> Volume:
         volume_mode=spec.volume_mode or "Filesystem",
         deleting=meta.deletion_timestamp is not None,
         attributes_class=spec.volume_attributes_class_name or "",
+        plugin=plugin,
+        disk=disk,
     )
+
+
+def _built_in(spec: wire.VolumeSpec) -> tuple[str, str]:
+    """Return the built-in driver of a volume and the disk it names; empty without one."""
+    found = {
+        "awsElasticBlockStore": spec.aws_elastic_block_store,
+        "gcePersistentDisk": spec.gce_persistent_disk,
+        "azureDisk": spec.azure_disk,
+        "cinder": spec.cinder,
+    }
+    for field, disk in found.items():
+        if disk is not None:
+            return BY_FIELD[field].name, disk_name(disk)
+    return "", ""
 
 
 def decode_class(source: Source) -> StorageClass:
@@ -127,8 +147,8 @@ def decode_class(source: Source) -> StorageClass:
     )
 
 
-def decode_attach_limits(source: Source) -> tuple[str, Resources]:
-    """Read a CSINode: the node's name, and driver to most volumes where the driver says so.
+def decode_attach_limits(source: Source) -> tuple[str, Resources, frozenset[str]]:
+    """Read a CSINode: its node, driver to most volumes where it says so, drivers taken over.
 
     Raises:
         ObjectError: When it cannot be read.
@@ -140,7 +160,9 @@ def decode_attach_limits(source: Source) -> tuple[str, Resources]:
         for driver in drivers
         if driver.allocatable is not None and driver.allocatable.count is not None
     }
-    return meta_of(found.metadata).name or "", limits
+    meta = meta_of(found.metadata)
+    migrated = notes(meta).get(_MIGRATED, "").split(",")
+    return meta.name or "", limits, frozenset(migrated) - {""}
 
 
 def decode_tracked(source: Source) -> str | None:

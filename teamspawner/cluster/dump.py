@@ -129,11 +129,16 @@ def gather(paths: Iterable[str]) -> Dump:
             text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         except OSError as error:
             raise DumpError(f"cannot read {path}: {error.strerror or error}") from error
-        _add(dump, "standard input" if path == "-" else path, text)
+        take(dump, "standard input" if path == "-" else path, text)
     return dump
 
 
-def _add(dump: Dump, path: str, text: bytes) -> None:
+def take(dump: Dump, path: str, text: bytes) -> None:
+    """Add the objects of one dump to those gathered.
+
+    Raises:
+        DumpError: When the text is no dump.
+    """
     try:
         top = read(text, wire.Item)
     except ObjectError as error:
@@ -178,6 +183,7 @@ class _Build:
     volumes: dict[str, Volume] = field(default_factory=dict)
     classes: dict[str, StorageClass] = field(default_factory=dict)
     limits: dict[str, Resources] = field(default_factory=dict)
+    migrated: dict[str, frozenset[str]] = field(default_factory=dict)
     tracked: set[str] = field(default_factory=set)
     capacities: list[StorageCapacity] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
@@ -193,6 +199,10 @@ class _Build:
         else:
             self.waiting.append(found.candidate())
 
+    def csi_node(self, name: str, limits: Resources, migrated: frozenset[str]) -> None:
+        """Take in a CSINode."""
+        self.limits[name], self.migrated[name] = limits, migrated
+
     def node(self, found: Node) -> None:
         """Take in a node."""
         self.nodes[found.name] = found
@@ -207,7 +217,7 @@ def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> 
         ("persistentvolumeclaims", lambda raw: _claim(build, storage.decode_claim(raw))),
         ("persistentvolumes", lambda raw: _volume(build, storage.decode_volume(raw))),
         ("storageclasses", lambda raw: _class(build, storage.decode_class(raw))),
-        ("csinodes", lambda raw: build.limits.update([storage.decode_attach_limits(raw)])),
+        ("csinodes", lambda raw: build.csi_node(*storage.decode_attach_limits(raw))),
         ("csidrivers", lambda raw: build.tracked.add(storage.decode_tracked(raw) or "")),
         ("csistoragecapacities", lambda raw: build.capacities.append(storage.decode_capacity(raw))),
         ("volumeattachments", lambda r: build.attachments.append(storage.decode_attachment(r))),
@@ -251,6 +261,7 @@ def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
             volumes=build.volumes,
             classes=build.classes,
             attach_limits=build.limits,
+            migrated=build.migrated,
             capacity_tracked=frozenset(build.tracked - {""}),
             capacities=tuple(build.capacities),
             attachments=tuple(build.attachments),

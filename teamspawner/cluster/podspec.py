@@ -17,6 +17,7 @@ from teamspawner.cluster.reading import (
     MANY,
     Amounts,
     Pairs,
+    disk_name,
     labels_of,
     node_terms,
     pairs,
@@ -28,6 +29,8 @@ from teamspawner.cluster.reading import (
 _DISKS: tuple[tuple[str, Callable[[wire.Volume], msgspec.Raw]], ...] = (
     ("gcePersistentDisk", lambda volume: volume.gce_persistent_disk),
     ("awsElasticBlockStore", lambda volume: volume.aws_elastic_block_store),
+    ("azureDisk", lambda volume: volume.azure_disk),
+    ("cinder", lambda volume: volume.cinder),
     ("iscsi", lambda volume: volume.iscsi),
     ("rbd", lambda volume: volume.rbd),
 )
@@ -66,7 +69,7 @@ def pod_of(found: wire.Pod, rules: Rules, *, placed: bool, resident: bool) -> ob
         ObjectError: When something of it cannot be read.
     """
     meta, spec = found.metadata or wire.Meta(), found.spec or wire.PodSpec()
-    resources = pod_resources(spec, found.status or wire.PodStatus(), rules)
+    resources = pod_resources(spec, found.status or wire.PodStatus(), rules, placed=placed)
     requests = (placed_pod_requests if placed else new_pod_requests)(resources, rules)
     return _pod(
         meta.namespace or "default",
@@ -104,7 +107,9 @@ def _rest(
     meta: wire.Meta, spec: wire.PodSpec, rules: Rules, *, placed: bool, resident: bool
 ) -> _Rest:
     terms, affinity, anti_affinity = _affinities(
-        bytes(spec.affinity), meta.namespace or "default", () if placed else pairs(meta.labels)
+        bytes(spec.affinity),
+        meta.namespace or "default",
+        () if placed or not rules.merges_label_keys else pairs(meta.labels),
     )
     return _Rest(
         priority=spec.priority or 0,
@@ -114,7 +119,7 @@ def _rest(
         node_terms=terms,
         tolerations=_tolerations(bytes(spec.tolerations)),
         host_ports=_host_ports(spec, rules),
-        volumes=_volumes(meta.name or "", spec.volumes) if spec.volumes else (),
+        volumes=_volumes(meta, spec.volumes) if spec.volumes else (),
         affinity=affinity,
         anti_affinity=anti_affinity,
         spread=_spread(bytes(spec.topology_spread_constraints)),
@@ -136,14 +141,18 @@ def _host_ports(spec: wire.PodSpec, rules: Rules) -> tuple[HostPort, ...]:
     )
 
 
-def _volumes(pod: str, volumes: Iterable[wire.Volume]) -> tuple[VolumeUse, ...]:
+def _volumes(meta: wire.Meta, volumes: Iterable[wire.Volume]) -> tuple[VolumeUse, ...]:
     found: list[VolumeUse] = []
     for volume in volumes:
         claim = volume.persistent_volume_claim
         if claim is not None:
             found.append(VolumeUse("claim", claim.claim_name or ""))
         elif bytes(volume.ephemeral) not in _ABSENT:
-            found.append(VolumeUse("ephemeral", f"{pod}-{volume.name or ''}"))
+            found.append(
+                VolumeUse(
+                    "ephemeral", f"{meta.name or ''}-{volume.name or ''}", owner=meta.uid or ""
+                )
+            )
         else:
             found.extend(_disks(volume))
     return tuple(found)
@@ -156,7 +165,7 @@ def _disks(volume: wire.Volume) -> Iterable[VolumeUse]:
         if raw in _ABSENT:
             continue
         disk = read(raw, wire.Disk)
-        names = [disk.pd_name or disk.volume_id or disk.iqn or ""]
+        names = [disk_name(disk)]
         if kind == "rbd":
             names = [f"{m} {disk.pool or 'rbd'} {disk.image or ''}" for m in disk.monitors or ()]
         for name in names:

@@ -113,6 +113,11 @@ def size(text: str | float | None, place: str) -> int | None:
         raise ObjectError(place, str(error)) from error
 
 
+def disk_name(disk: wire.Disk) -> str:
+    """Return what tells a legacy disk from others of its kind."""
+    return disk.pd_name or disk.volume_id or disk.disk_uri or disk.iqn or ""
+
+
 def pairs(found: Mapping[str, str] | None) -> Pairs:
     """Return a mapping as a sorted tuple."""
     return tuple(sorted(found.items())) if found else ()

@@ -1,95 +1,317 @@
-"""The gate of one spawner: what its person may have, and whether a start may pass."""
+"""The gate of one spawner: what its person may have, and whether a start may pass.
+
+The page, a link, the form and the REST API all ask here, and all are answered
+from the same desk.
+"""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from jupyterhub.utils import maybe_future
 
+from teamspawner.capacity import judge, place
+from teamspawner.capacity.accelerators import is_accelerator
+from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.verdict import Verdict
 from teamspawner.errors import ChoiceError
+from teamspawner.hub import metrics
+from teamspawner.hub.devices import check
+from teamspawner.hub.home import with_home
+from teamspawner.hub.pods import Pods
+from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
-from teamspawner.offers.model import Choice
-from teamspawner.offers.profiles import choose_profile, may_see
+from teamspawner.hub.shared import FIRST_SYNC_S, Shared, shared_by
+from teamspawner.hub.truth import compare
+from teamspawner.map.groups import is_member
+from teamspawner.offers.caps import has_caps
+from teamspawner.offers.choices import START_LABEL, plain_pod
+from teamspawner.offers.desk import Desk
+from teamspawner.offers.model import Choice, Listing, Person
+from teamspawner.offers.profiles import may_see
+from teamspawner.offers.reservations import Reservation
+from teamspawner.offers.scene import Scene
 
 __all__ = ["Gate"]
 
 LARGEST_REQUEST = 2**16
 """Bytes of a request to start a server; the longest honest one has a few hundred."""
 
+CLICK_ONLY = "A link alone does not start this. Press Start on the page."
+KEPT_AFTER_START_S = 600.0
+"""How long a started server's reservation waits for the watch to see its pod."""
+
 
 class Gate:
-    """Judges for one spawner, whose person is the owner of the server."""
+    """Judges for one spawner, whose person is the owner of the server.
+
+    Attributes:
+        wait_s: How long the start under way may wait for room, in seconds.
+        linked: What a link asked for that only a click may start; None without one.
+        offered: What the start under way was promised.
+    """
 
     def __init__(self, spawner: Any) -> None:
         self._spawner = spawner
+        self._pods: Pods | None = None
+        self._token = ""
+        self._foretold: Verdict | None = None
+        self.choice: Choice | None = None
         self.wait_s = 0.0
+        self.linked: Mapping[str, Any] | None = None
+
+    # --- showing ------------------------------------------------------------------------
+
+    async def listing(self) -> Listing:
+        """Everything this person may have now, with verdicts."""
+        shared, person = self._shared(), self._person()
+        await shared.synced(FIRST_SYNC_S)
+        desk, profiles = shared.desk(self._spawner), await self._profiles()
+        scene = self._scene(profiles)
+        pods = self._shapes()
+        plan = desk.plan(person, scene)
+        await pods.make([choice for choice in plan if pods.known(choice) is None])
+        listing = desk.listing(person, self._scene(profiles))
+        metrics.offered(listing.offers)
+        return listing
+
+    async def page(self, _spawner: Any) -> str:
+        """Render the spawn page, with what a link or an earlier start chose preselected."""
+        from teamspawner.hub.pages import form
+
+        with metrics.PAGE_SECONDS.time():
+            return form(self._spawner, await self.listing(), self.linked)
+
+    async def from_link(self, options: Any) -> Any:
+        """Let the options of a link pass, when a link may start what they choose.
+
+        Raises:
+            OpenPage: The page is to be opened instead, with this choice made.
+            Refusal: There is no such choice for this person.
+        """
+        self.linked = options if isinstance(options, dict) else {}
+        if not self.linked.get("profile"):
+            raise OpenPage
+        shared, person = self._shared(), self._person()
+        scene = self._scene(await self._profiles())
+        try:
+            choices = shared.desk(self._spawner).resolve(person, options, scene)
+        except ChoiceError as error:
+            raise Refusal.of(error) from None
+        await self._shapes().make(choices)
+        if any(self._is_scarce(choice) for choice in choices):
+            raise OpenPage
+        return options
+
+    # --- starting -----------------------------------------------------------------------
 
     async def choose(self, raw: Any) -> Choice:
-        """Turn raw user options into a choice that may start now.
+        """Turn raw user options into a choice that may start now, and reserve its place.
 
         Raises:
             Refusal: With the sentence for the person.
         """
         self._check_size()
-        if not isinstance(raw, dict):
-            raise Refusal(400, "options", "The options must be a set of names and values.")
         try:
-            found = choose_profile(await self.profiles(), raw)
+            choice = await self._choose(raw)
         except ChoiceError as error:
             raise Refusal.of(error) from None
-        return Choice(
-            slug=found.slug,
-            tier=found.slug,
-            team=None,
-            user_options=found.user_options,
-            override={},
-            labels={},
-            requests={},
-            profile=found.profile,
+        self.choice = choice
+        metrics.started(choice.tier, None, choice.team)
+        return choice
+
+    async def _choose(self, raw: Any) -> Choice:
+        shared, person, pods = self._shared(), self._person(), self._shapes()
+        await shared.synced(FIRST_SYNC_S)
+        desk, profiles = shared.desk(self._spawner), await self._profiles()
+        choices = desk.resolve(person, raw, self._scene(profiles))
+        self._check_link(choices)
+        await pods.make(choices, fresh=True)
+        try:
+            return self._admit(desk, person, choices, profiles)
+        except ChoiceError as error:
+            if error.status < 409:  # noqa: PLR2004
+                raise
+        # the pods of everything else are made only now, to name the nearest that fits
+        plan = desk.plan(person, self._scene(profiles))
+        await pods.make([choice for choice in plan if pods.known(choice) is None])
+        return self._admit(desk, person, choices, profiles)
+
+    def _admit(
+        self, desk: Desk, person: Person, choices: tuple[Choice, ...], profiles: Any
+    ) -> Choice:
+        """Judge and reserve in one step: nobody else comes between."""
+        scene = self._scene(profiles)
+        choice = desk.admit(person, choices, scene)
+        candidate = scene.pod_for(choice)
+        self._foretold = self._verdict(candidate, scene)
+        return self._reserve(choice, candidate, person)
+
+    def _check_link(self, choices: tuple[Choice, ...]) -> None:
+        """A GET starts nothing scarce, whichever way it got here."""
+        request = self._request()
+        if request is not None and request.method == "GET" and any(map(self._is_scarce, choices)):
+            raise ChoiceError(403, "link", CLICK_ONLY)
+
+    def _is_scarce(self, choice: Choice) -> bool:
+        """Whether a choice is capped or has an accelerator."""
+        shaped = self._shapes().known(choice)
+        requests = shaped.candidate.pod.spec.requests if shaped else choice.requests
+        if choice.devices or any(map(is_accelerator, requests)):
+            return True
+        parsed = self._shared().desk(self._spawner).map
+        team = parsed.teams.get(choice.team) if parsed and choice.team else None
+        return team is not None and has_caps(team, devices=False)
+
+    def _reserve(self, choice: Choice, candidate: Candidate, person: Person) -> Choice:
+        shared = self._shared()
+        self._token = secrets.token_hex(8)
+        shared.ledger.reserve(
+            Reservation(
+                token=self._token,
+                person=person.label,
+                team=choice.team,
+                requests=candidate.pod.spec.requests,
+                devices=sum(_devices(choice, candidate).values()),
+                candidate=candidate,
+                until=shared.now() + self._spawner.start_timeout + KEPT_AFTER_START_S,
+            )
+        )
+        return replace(
+            choice,
+            labels={**choice.labels, START_LABEL: self._token},
+            devices=_devices(choice, candidate),
         )
 
-    async def profiles(self) -> list[dict[str, Any]]:
-        """The profiles this person may have, as KubeSpawner's own form shows them."""
-        spawner = self._spawner
-        found = spawner.admin_profiles
-        if callable(found):
-            found = await maybe_future(found(spawner))
-        listed = spawner._get_initialized_profile_list(_as_list(found))  # noqa: SLF001
-        held = {group.name for group in spawner.user.groups}
-        return may_see(listed, lambda patterns: bool(held & set(patterns)))
-
-    async def page(self, spawner: Any) -> str:
-        """Render the spawn page."""
-        form: str = await spawner._stock_form(spawner)  # noqa: SLF001
-        return form
-
-    async def from_link(self, options: Any) -> Any:
-        """Let the options of a link pass, when a link may start what they choose."""
-        return options
-
-    def deadline(self, start_timeout_s: float) -> None:
-        """Take note of how long the start may take."""
+    # --- while it starts ----------------------------------------------------------------
 
     def check(self, pod: Any) -> None:
-        """Check that a pod takes the accelerators that were chosen and no others."""
+        """Check that a pod takes the accelerators that were chosen and no others.
+
+        Raises:
+            Refusal: When it does not.
+        """
+        if self.choice is not None:
+            check(pod, self.choice.devices)
 
     def scheduled(self, placed: bool, pod: dict[str, Any]) -> None:  # noqa: FBT001
-        """Take note of what the scheduler did with the pod."""
+        """Compare what the scheduler did with what was foretold, once for each start."""
+        foretold, self._foretold = self._foretold, None
+        if foretold is not None:
+            compare(foretold, pod, placed=placed, log=self._spawner.log)
 
     def refused(self, refusal: Refusal) -> None:
         """Take note of a start that was refused or ended early."""
+        choice = self.choice
+        if choice is None:
+            metrics.refused(refusal.reason)
+        else:
+            metrics.refused(refusal.reason, choice.tier, None, choice.team)
 
-    def ended(self) -> None:
-        """Take note of the end of a start, whichever way it went."""
+    def ended(self, *, well: bool) -> None:
+        """A start is over; its place is kept until the pod is seen, or given back at once."""
+        if not well:
+            self.forget()
 
-    def is_node(self, word: str) -> bool:  # noqa: ARG002
+    def forget(self) -> None:
+        """Give back what is reserved: the start failed, or the server has stopped."""
+        self._shared().ledger.release(self._token)
+        self.choice, self._foretold = None, None
+
+    def is_node(self, word: str) -> bool:
         """Whether a word is the name of a node."""
-        return False
+        snapshot = self._shared().snapshot
+        return snapshot is not None and word in snapshot.nodes
+
+    # --- what is known ------------------------------------------------------------------
+
+    def _scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
+        """Everything as it is at this moment."""
+        shared, spawner = self._shared(), self._spawner
+        shared.ledger.expire(shared.now())
+        seen = shared.snapshot
+        return Scene(
+            snapshot=with_home(seen, spawner) if seen is not None else None,
+            verdict=self._judge,
+            pod_for=self._pod_for,
+            place=partial(place, rules=shared.rules),
+            held=shared.ledger.held,
+            stale=shared.stale,
+            profiles=profiles,
+        )
+
+    def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
+        """What admission has decided goes first; then the scheduler."""
+        found = self._shapes().admission(candidate)
+        return found or judge(candidate, snapshot, self._shared().rules)
+
+    def _verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
+        return None if scene.snapshot is None else self._judge(candidate, scene.snapshot)
+
+    def _pod_for(self, choice: Choice) -> Candidate:
+        shaped = self._shapes().known(choice)
+        if shaped is not None:
+            return shaped.candidate
+        if choice.profile is not None:
+            return Candidate(Pod(self._spawner.namespace, choice.labels, PodSpec()))
+        return plain_pod(choice, self._spawner.namespace)
+
+    async def profiles(self) -> list[dict[str, Any]]:
+        """What this person may have, as KubeSpawner's own form and fancy-profiles show it."""
+        from teamspawner.hub.pages import as_profiles
+
+        return as_profiles(await self.listing(), await self._profiles() or ())
+
+    async def _profiles(self) -> list[dict[str, Any]] | None:
+        """The admin's own profiles for this person; None when the admin set none at all."""
+        spawner = self._spawner
+        found = spawner.admin_profiles
+        if not found:
+            return None
+        if callable(found):
+            found = await maybe_future(found(spawner))
+        listed = spawner._get_initialized_profile_list(_as_list(found))  # noqa: SLF001
+        held = tuple(group.name for group in spawner.user.groups)
+        return may_see(listed, lambda patterns: is_member(patterns, held))
+
+    def _person(self) -> Person:
+        spawner = self._spawner
+        labels = spawner._build_common_labels({})  # noqa: SLF001 - the label that pods will have
+        return Person(
+            name=spawner.user.name,
+            groups=tuple(sorted(group.name for group in spawner.user.groups)),
+            label=labels["hub.jupyter.org/username"],
+        )
+
+    def _shared(self) -> Shared:
+        return shared_by(self._spawner)
+
+    def _shapes(self) -> Pods:
+        if self._pods is None:
+            shared = self._shared()
+            dry_run = shared.dry_run if self._spawner.dry_run else None
+            self._pods = Pods(self._spawner, dry_run, shared.rules)
+        return self._pods
+
+    def _request(self) -> Any:
+        return getattr(self._spawner.handler, "request", None)
 
     def _check_size(self) -> None:
-        request = getattr(self._spawner.handler, "request", None)
+        request = self._request()
         if request is not None and len(request.body or b"") > LARGEST_REQUEST:
             raise Refusal(413, "size", "The request is too large.")
+
+
+def _devices(choice: Choice, candidate: Candidate) -> dict[str, int]:
+    """The accelerators of a choice; an admin's own profile is taken at its pod's word."""
+    if choice.profile is None:
+        return dict(choice.devices)
+    requests = candidate.pod.spec.requests
+    return {name: amount for name, amount in requests.items() if is_accelerator(name) and amount}
 
 
 def _as_list(found: Any) -> list[Any]:

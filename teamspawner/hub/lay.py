@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from teamspawner.capacity.accelerators import is_accelerator
+from teamspawner.offers.choices import cross_terms
 from teamspawner.offers.model import Choice
 
 __all__ = ["as_profile", "own_copy", "touched"]
@@ -15,12 +17,11 @@ ADDED = (
     "volume_mounts",
     "init_containers",
     "extra_containers",
-    "node_affinity_required",
 )
 """Lists that a tier adds to what the chart has; a plain override would replace them."""
 
 OWNED = ("extra_resource_limits", "extra_resource_guarantees")
-"""Dictionaries that a tier sets whole; a plain override would merge into the chart's."""
+"""Dictionaries whose accelerators a tier sets; a plain override would merge into the chart's."""
 
 
 def own_copy(value: Any) -> Any:
@@ -56,17 +57,26 @@ def as_profile(spawner: Any, choice: Choice) -> dict[str, Any]:
 
 
 def _added(spawner: Any, override: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    """Terms of node affinity are joined by OR, so the chart's and the tier's are crossed."""
+    added = {
         name: [*_as_list(getattr(spawner, name)), *_as_list(override[name])]
         for name in ADDED
         if name in override
     }
+    required = "node_affinity_required"
+    if required in override:
+        base, own = _as_list(getattr(spawner, required)), _as_list(override[required])
+        added[required] = cross_terms(base, own)
+    return added
 
 
 def _owned(spawner: Any, override: Mapping[str, Any]) -> dict[str, Any]:
-    """A key set to None is taken out by KubeSpawner's merging."""
+    """A key set to None is taken out by KubeSpawner's merging; accelerators are the tier's."""
     return {
-        name: {**dict.fromkeys(getattr(spawner, name) or {}), **(override.get(name) or {})}
+        name: {
+            **dict.fromkeys(filter(is_accelerator, getattr(spawner, name) or {})),
+            **(override.get(name) or {}),
+        }
         for name in OWNED
     }
 

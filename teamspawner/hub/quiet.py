@@ -35,7 +35,8 @@ class _Quiet(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, OpenPage):
             return False
-        if isinstance(error, Refusal):
+        if isinstance(error, Refusal) or error is None:
+            # JupyterHub 5 logs a refusal "with" an exception that is long over
             record.exc_info = record.exc_text = None
         if record.msg in MANIFEST_MESSAGES and error is not None:
             record.msg = "The API server refused what a start needs: %s"

@@ -35,6 +35,8 @@ class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc]
         sentence: One plain sentence, safe to show to the person refused.
     """
 
+    _reason: str
+
     def __init__(self, status: int, reason: str, sentence: str) -> None:
         if SpawnException is None:
             # JupyterHub 5 puts log_message into the REST answer
@@ -47,6 +49,15 @@ class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc]
         self.sentence = sentence
         self.jupyterhub_message = sentence
         self.jupyterhub_html_message = escape(sentence)
+
+    @property
+    def reason(self) -> str:
+        """The constant word; JupyterHub 5 would put its own in the place of it on the way."""
+        return self._reason
+
+    @reason.setter
+    def reason(self, word: str) -> None:
+        self.__dict__.setdefault("_reason", word)
 
     @classmethod
     def of(cls, error: ChoiceError) -> Refusal:

@@ -17,9 +17,12 @@ from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
 from teamspawner.hub.refusal import Refusal, leave_failure_count
 from teamspawner.hub.settings import Settings
-from teamspawner.offers.model import Choice
 
 __all__ = ["TeamSpawner"]
+
+NOT_KEPT = frozenset({400, 403, 413})
+"""Refused with one of these, options can never start anything: the next start without any
+begins with the default instead."""
 
 
 class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
@@ -37,7 +40,6 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         quieten(self.log)
-        self.choice: Choice | None = None
         self._chosen: dict[str, str] = {}
         self._nothing_made = False
         self._before: dict[str, Any] = {}
@@ -86,19 +88,28 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         return asyncio.ensure_future(self._race(inner))
 
     async def _race(self, inner: asyncio.Future[str]) -> str:
-        self.gate.deadline(self.start_timeout)
+        well = False
         patience = Patience(
             self.unschedulable_grace, self.gate.wait_s, max(1.0, self.start_timeout - 1.0)
         )
         try:
             look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
-            return await race(inner, look, patience, self._given_up)
+            address = await race(inner, look, patience, self._given_up)
+            well = True
         except Refusal as refusal:
             leave_failure_count(self)
+            if refusal.status_code in NOT_KEPT:
+                # JupyterHub stores options before anybody has looked at them
+                self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
             raise
         finally:
-            self.gate.ended()
+            self.gate.ended(well=well)
+        return address
+
+    async def listing(self) -> Any:
+        """What the owner of this server may have now, as a ``Listing``; for the page's endpoint."""
+        return await self.gate.listing()
 
     def give_up(self) -> None:
         """End a start that is under way, because the person no longer wants it."""
@@ -133,7 +144,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         self.extra_labels = {**self.extra_labels, **choice.labels}
         if choice.start_timeout_s is not None:
             self.start_timeout = choice.start_timeout_s
-        self.choice = choice
+        self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:
         names = {*touched(profile), "extra_labels", "start_timeout"}
@@ -144,7 +155,6 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         for name, value in self._before.items():
             setattr(self, name, value)
         self._before = {}
-        self.choice = None
 
     async def get_pod_manifest(self) -> Any:
         """Write the pod, and check that it takes what was chosen and no more."""
@@ -207,6 +217,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         """Forget what was chosen; the server has stopped."""
         super().clear_state()
         self._chosen = {}
+        self.gate.forget()
 
 
 def _nothing(_spawner: Any, _options: Any) -> None:

@@ -6,10 +6,12 @@ no connection; what it remembers is only what it read of nodes that have not cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
+from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.verdict import Status
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
@@ -18,6 +20,7 @@ from teamspawner.offers.appraise import Moment, appraise, appraise_profile
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Tally, Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
+from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
 from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
@@ -57,6 +60,7 @@ class Desk:
     ) -> None:
         self.map = parsed
         self.broken = broken
+        self._changes = Changes()
         self._fleets = Fleets()
         self._sizes = Sizes()
         self._tally = Tally(namespaces)
@@ -73,7 +77,8 @@ class Desk:
         """The accelerators of the cluster; none when nodes were never seen."""
         if scene.snapshot is None or scene.blind:
             return ()
-        return self._fleets.of(scene.snapshot)
+        self._follow(scene.snapshot)
+        return self._fleets.all()
 
     def plan(self, person: Person, scene: Scene) -> tuple[Choice, ...]:
         """Every choice that a listing judges; ``scene.pod_for`` must answer for each.
@@ -100,7 +105,7 @@ class Desk:
             person=person,
             teams=rights.teams,
             cards=_default_card(cards),
-            hidden=(*rights.hidden, *hidden),
+            hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
@@ -215,9 +220,10 @@ class Desk:
         if snapshot is None:
             return Moment(scene, None, None, label)
         usage: Usage | None = None
-        tokens: frozenset[str] = frozenset()
+        tokens: AbstractSet[str] = frozenset()
         if not scene.unread:
-            counted = self._tally.of(snapshot)
+            self._follow(snapshot)
+            counted = self._tally.usage(snapshot)
             tokens = counted.tokens
             usage = counted.with_reservations(scene.held)
         if scene.place is not None and not scene.stale:
@@ -230,6 +236,12 @@ class Desk:
             if fresh or reserved:
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
         return Moment(scene, snapshot, usage, label)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Take in what changed since the last snapshot."""
+        names = self._changes.until(snapshot)
+        self._fleets.follow(names, snapshot.nodes)
+        self._tally.follow(names, snapshot.nodes)
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
@@ -295,6 +307,15 @@ def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _is_of(slug: str, key: str, tier: Tier) -> bool:
     return slug == key or (tier.gpu is not None and slug.startswith(f"{key}-"))
+
+
+def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hidden, ...]:
+    """Every slug that is not shown once, with all that keeps it back."""
+    whys: dict[str, dict[str, None]] = {}
+    for each in hidden:
+        if each.slug not in shown:
+            whys.setdefault(each.slug, {})[each.why] = None
+    return tuple(Hidden(slug, "; ".join(why)) for slug, why in whys.items())
 
 
 def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:

@@ -24,7 +24,7 @@ class Reservation:
     token: str
     person: str
     team: str | None
-    requests: Resources = NOTHING
+    requests: Resources = field(default_factory=lambda: NOTHING)
     devices: int = 0
     candidate: Candidate | None = None
     until: float = 0.0

@@ -1,0 +1,100 @@
+"""The cluster as a command sees it: from dumps; shared by explain and capacity."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from typing import NamedTuple
+
+from teamspawner.capacity import Rules
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.cluster import dump as dumps
+from teamspawner.errors import TeamSpawnerError
+
+_SHOWN_FAULTS = 5
+_USUAL = "1.35"
+_KUBECTL = "kubectl get nodes,pods,persistentvolumeclaims,… -A -o json"
+
+
+class UsageError(TeamSpawnerError, ValueError):
+    """The command was used wrongly; the message says where, what was found, what is allowed."""
+
+
+class Seen(NamedTuple):
+    """A snapshot, and the scheduler whose rules it is judged by."""
+
+    snapshot: Snapshot
+    rules: Rules
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that say which cluster is looked at."""
+    parser.add_argument(
+        "--dump",
+        metavar="DUMP",
+        action="append",
+        default=[],
+        help=f"what `{_KUBECTL}` prints; - is standard input; may be repeated;"
+        " without it the current cluster is asked",
+    )
+    parser.add_argument(
+        "--unseen",
+        metavar="KIND,…",
+        default="",
+        help="plural names of kinds that the dump was not asked for",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that says which scheduler is spoken for."""
+    parser.add_argument(
+        "--scheduler-version",
+        metavar=_USUAL,
+        help="version of the kube-scheduler; else that of the user-scheduler pod found,"
+        f" else {_USUAL}",
+    )
+
+
+def from_dumps(command: str, args: argparse.Namespace) -> Seen:
+    """Read the dumps that the arguments name; objects that cannot be read are told and left out.
+
+    Raises:
+        UsageError: When an argument is not understood.
+        DumpError: When a dump cannot be read.
+    """
+    unseen = _unseen(args.unseen)
+    found = dumps.gather(args.dump)
+    rules = _rules(getattr(args, "scheduler_version", None) or found.scheduler_version())
+    if rules.warning:
+        tell(command, rules.warning)
+    snapshot = dumps.snapshot(found, rules, unseen)
+    for fault in found.faults[:_SHOWN_FAULTS]:
+        tell(command, f"left out {fault}")
+    if len(found.faults) > _SHOWN_FAULTS:
+        more = len(found.faults) - _SHOWN_FAULTS
+        tell(command, f"left out {more} more objects that cannot be read")
+    return Seen(snapshot, rules)
+
+
+def tell(command: str, message: str) -> None:
+    """Write a message to standard error; standard output is for the answer alone."""
+    sys.stderr.write(f"teamspawner {command}: {message}\n")
+
+
+def _rules(version: str | None) -> Rules:
+    try:
+        return Rules.for_version(version or _USUAL)
+    except ValueError as error:
+        raise UsageError(f"--scheduler-version: {error}") from error
+
+
+def _unseen(text: str) -> frozenset[str]:
+    allowed = sorted({*dumps.KINDS.values(), *dumps.HARMLESS})
+    kinds = {part.strip().lower() for part in text.split(",") if part.strip()}
+    for kind in sorted(kinds.difference(allowed)):
+        near = difflib.get_close_matches(kind, allowed, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"--unseen: found {kind}; allowed: {', '.join(allowed)}{meant}")
+    return frozenset(kinds)

@@ -1,0 +1,127 @@
+"""The pods that choices would create, as candidates for the judge, with what admission says.
+
+Making one costs a manifest and a question to the API server, so each is kept for
+a minute, by what shapes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec
+from teamspawner.capacity.rules import Rules
+from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.cluster.decode import candidate
+from teamspawner.cluster.reading import ObjectError
+from teamspawner.hub.dryrun import Answer, DryRun, Outcome
+from teamspawner.hub.shape import manifest
+from teamspawner.offers.model import Choice
+
+__all__ = ["Pods", "Shaped"]
+
+KEPT_S = 60.0
+_NO_POD = Pod("", EMPTY, PodSpec())
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A choice's pod.
+
+    Attributes:
+        candidate: For the judge.
+        verdict: What admission has already decided; None when the scheduler decides.
+        detail: Words for the admin's log; empty when all is well.
+    """
+
+    candidate: Candidate
+    verdict: Verdict | None = None
+    detail: str = ""
+
+
+class Pods:
+    """The pods of one spawner's choices.
+
+    Args:
+        spawner: Whose manifests are written.
+        dry_run: Asks the API server; None asks nobody.
+        rules: The scheduler that will place them.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        spawner: Any,
+        dry_run: DryRun | None,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spawner = spawner
+        self._dry_run = dry_run
+        self._rules = rules
+        self._clock = clock
+        self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
+        self._decided: dict[int, Verdict] = {}
+
+    def known(self, choice: Choice) -> Shaped | None:
+        """Return the pod of a choice when it was made within the last minute."""
+        found = self._made.get(choice.key)
+        return found[1] if found is not None and self._clock() < found[0] else None
+
+    def admission(self, candidate: Candidate) -> Verdict | None:
+        """What admission has decided of a pod made here; None when the scheduler decides."""
+        return self._decided.get(id(candidate))
+
+    async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
+        """Make the pods of these choices."""
+        wanted = list(choices)
+        made = await asyncio.gather(*(self._shape(choice, fresh=fresh) for choice in wanted))
+        now = self._clock()
+        self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
+        for choice, shaped in zip(wanted, made, strict=True):
+            self._made[choice.key] = (now + KEPT_S, shaped)
+        self._decided = {
+            id(shaped.candidate): shaped.verdict
+            for _, shaped in self._made.values()
+            if shaped.verdict is not None
+        }
+
+    async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
+        namespace = self._spawner.namespace
+        try:
+            written = await manifest(self._spawner, choice)
+        except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything
+            return _unwritable(error)
+        asked = Answer(Outcome.NOT_ASKED)
+        if self._dry_run is not None:
+            own = frozenset({self._spawner.pvc_name})
+            asked = await self._dry_run.ask(namespace, written, own, fresh=fresh)
+        pod = asked.pod if asked.pod is not None else written
+        metadata = {**pod["metadata"], "namespace": namespace, "name": written["metadata"]["name"]}
+        try:
+            found = candidate({**pod, "metadata": metadata}, self._rules)
+        except ObjectError as error:
+            return _unwritable(error)
+        return Shaped(found, _admission(asked), asked.detail)
+
+
+def _unwritable(error: Exception) -> Shaped:
+    """A setting or hook that fails here would fail at the start too."""
+    detail = f"the pod cannot be written: {type(error).__name__}: {error}"
+    reason = Reason("Manifest", "the pod cannot be written", False, detail=type(error).__name__)
+    return Shaped(Candidate(_NO_POD), Verdict(Status.INVALID, reasons=(reason,)), detail)
+
+
+def _admission(asked: Answer) -> Verdict | None:
+    if asked.outcome is Outcome.QUOTA:
+        quota = asked.quota or {}
+        said = f"{quota.get('quota')}: used {quota.get('used')}, limited {quota.get('hard')}"
+        reason = Reason("ResourceQuota", "exceeded quota", detail=said)
+        return Verdict(Status.QUOTA_BLOCKED, reasons=(reason,))
+    if asked.outcome is Outcome.INVALID:
+        reason = Reason("Admission", "refused by the API server", False, detail=asked.detail[:300])
+        return Verdict(Status.INVALID, reasons=(reason,))
+    return None

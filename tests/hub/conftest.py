@@ -1,0 +1,23 @@
+"""One cluster for each module of hub tests; each module starts the hub it needs."""
+
+import warnings
+
+import pytest_asyncio
+
+with warnings.catch_warnings():
+    # KubeSpawner 7.0.0 declares a trait in a way that newer traitlets deprecate
+    warnings.simplefilter("ignore")
+    import jupyterhub.app  # noqa: F401
+    import kubespawner  # noqa: F401
+
+try:
+    from tests.hub.cluster import a_cluster
+except ImportError:
+    collect_ignore = ["test_own_profiles.py", "test_failure_count.py"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory):
+    async with a_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        await running.add_node()
+        yield running

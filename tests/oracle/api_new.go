@@ -1,0 +1,36 @@
+//go:build !k8s_old
+
+package main
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+)
+
+// preFilter names the nodes that may be looked at (nil means all), or why the pod fits nowhere.
+func preFilter(
+	ctx context.Context, own framework.Framework, state fwk.CycleState, pod *corev1.Pod,
+) (map[string]bool, *refusal, error) {
+	result, status, _ := own.RunPreFilterPlugins(ctx, state, pod)
+	if status.IsRejected() {
+		return nil, &refusal{status.Plugin(), status.Code().String(), status.Reasons()}, nil
+	}
+	if !status.IsSuccess() {
+		return nil, nil, status.AsError()
+	}
+	if result.AllNodes() {
+		return nil, nil, nil
+	}
+	allowed := map[string]bool{}
+	for name := range result.NodeNames {
+		allowed[name] = true
+	}
+	return allowed, nil, nil
+}
+
+func podsOf(info fwk.NodeInfo) []fwk.PodInfo { return info.GetPods() }
+
+func podOf(held fwk.PodInfo) *corev1.Pod { return held.GetPod() }
