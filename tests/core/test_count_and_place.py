@@ -37,7 +37,9 @@ def test_by_preemption_all_that_would_fit_are_counted():
     low = a_pod(cpu=8, priority=-10)
     assert how_many(a_candidate(cpu=2), with_pods(a_node(), low)) == 4
     assert (
-        count(a_candidate(cpu=2, host_ports=(HostPort("TCP", "", 80),)), with_pods(a_node(), low))
+        how_many(
+            a_candidate(cpu=2, host_ports=(HostPort("TCP", "", 80),)), with_pods(a_node(), low)
+        )
         == 1
     )
 
