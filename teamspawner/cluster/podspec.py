@@ -109,7 +109,7 @@ def _rest(
     terms, affinity, anti_affinity = _affinities(
         bytes(spec.affinity),
         meta.namespace or "default",
-        () if placed or not rules.merges_label_keys else pairs(meta.labels),
+        () if placed else pairs(meta.labels),
     )
     return _Rest(
         priority=spec.priority or 0,
@@ -206,7 +206,8 @@ def _affinities(
     """Return required node terms, pod affinity and pod anti-affinity.
 
     ``labels`` are the pod's own, for a new pod: the API server merges
-    ``matchLabelKeys`` into the selectors when it creates one.
+    ``matchLabelKeys`` into the selectors when it creates one (from 1.31, whatever
+    the scheduler's version).
     """
     if raw in _ABSENT:
         return None, (), ()
