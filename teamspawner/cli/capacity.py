@@ -11,6 +11,7 @@ from teamspawner import units
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.cli import seen
 from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import ClusterError
 from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
@@ -31,10 +32,13 @@ def run(args: argparse.Namespace) -> int:
         seen.tell(COMMAND, "--watch with --dump: a dump does not change; allowed: one of them")
         return 2
     try:
-        snapshot = seen.from_dumps(COMMAND, args).snapshot
+        snapshot = seen.look(COMMAND, args).snapshot
     except (seen.UsageError, DumpError) as error:
         seen.tell(COMMAND, str(error))
         return 2
+    except ClusterError as error:
+        seen.tell(COMMAND, str(error))
+        return 3
     answer = capacity_json(snapshot)
     print(json.dumps(answer, indent=2) if args.format == "json" else _text(snapshot))
     return 0

@@ -1,10 +1,12 @@
-"""The cluster as a command sees it: from dumps; shared by explain and capacity."""
+"""The cluster as a command sees it, from dumps or live; shared by fit, explain and capacity."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import difflib
 import sys
+from dataclasses import replace
 from typing import NamedTuple
 
 from teamspawner.capacity import Rules
@@ -53,8 +55,44 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         "--scheduler-version",
         metavar=_USUAL,
         help="version of the kube-scheduler; else that of the user-scheduler pod found,"
-        f" else {_USUAL}",
+        f" else the cluster's own, or {_USUAL} with a dump",
     )
+    parser.add_argument(
+        "--scheduler-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further scheduler to judge for, beside default-scheduler and *-user-scheduler",
+    )
+
+
+def look(command: str, args: argparse.Namespace) -> Seen:
+    """See the cluster that the arguments name: dumps, else the current one.
+
+    Raises:
+        UsageError: When an argument is not understood.
+        DumpError: When a dump cannot be read.
+        ClusterError: When the cluster cannot be reached.
+    """
+    return from_dumps(command, args) if args.dump else _live(command, args)
+
+
+def _live(command: str, args: argparse.Namespace) -> Seen:
+    from teamspawner.cli.live import survey
+
+    unseen, asked = _unseen(args.unseen), getattr(args, "scheduler_version", None)
+    rules = _rules(asked, _names(args)) if asked else None
+    found = asyncio.run(survey(rules))
+    for sentence in found.troubles:
+        tell(command, sentence)
+    if found.rules.warning:
+        tell(command, found.rules.warning)
+    snapshot = replace(found.snapshot, unseen=found.snapshot.unseen | unseen)
+    return Seen(snapshot, rules or found.rules.judging_for(_names(args)))
+
+
+def _names(args: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(getattr(args, "scheduler_name", ()))
 
 
 def from_dumps(command: str, args: argparse.Namespace) -> Seen:
@@ -66,7 +104,8 @@ def from_dumps(command: str, args: argparse.Namespace) -> Seen:
     """
     unseen = _unseen(args.unseen)
     found = dumps.gather(args.dump)
-    rules = _rules(getattr(args, "scheduler_version", None) or found.scheduler_version())
+    asked = getattr(args, "scheduler_version", None)
+    rules = _rules(asked or found.scheduler_version(), _names(args))
     if rules.warning:
         tell(command, rules.warning)
     snapshot = dumps.snapshot(found, rules, unseen)
@@ -83,9 +122,9 @@ def tell(command: str, message: str) -> None:
     sys.stderr.write(f"teamspawner {command}: {message}\n")
 
 
-def _rules(version: str | None) -> Rules:
+def _rules(version: str | None, names: tuple[str, ...]) -> Rules:
     try:
-        return Rules.for_version(version or _USUAL)
+        return Rules.for_version(version or _USUAL, names)
     except ValueError as error:
         raise UsageError(f"--scheduler-version: {error}") from error
 
