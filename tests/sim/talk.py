@@ -1,4 +1,4 @@
-"""One caller of an API server, for conformance tests: every status is an answer, none an exception."""
+"""One caller of an API server, for conformance tests: every status is an answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -55,26 +56,31 @@ class Talk:
         return Talk(self.url, self.context, token, self.ns)
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
-        """Send one request; ``kind`` is its content type, ``accept`` the header, the rest the query."""
-        response, connection = self._send(method, path, body, **more)
-        raw = response.read().decode()
-        connection.close()
+        """Send one request.
+
+        ``kind`` is its content type, ``accept`` the header; all else is its query.
+        """
+        with self._sent(method, path, body, **more) as response:
+            raw = response.read().decode()
+            headers = dict(response.headers)
         try:
-            return Answer(response.status, json.loads(raw), dict(response.headers))
+            return Answer(response.status, json.loads(raw), headers)
         except ValueError:
-            return Answer(response.status, raw, dict(response.headers))
+            return Answer(response.status, raw, headers)
 
     def watch(self, path: str, seconds: int = 1, **query: str) -> list[tuple[str, Any]]:
         """All events of a watch that the server ends after some seconds."""
-        response, connection = self._send(
-            "GET", path, None, watch="true", timeoutSeconds=str(seconds), **query
-        )
-        assert response.status == 200, response.read()
-        events = [json.loads(line) for line in response.read().decode().splitlines() if line]
-        connection.close()
+        query |= {"watch": "true", "timeoutSeconds": str(seconds)}
+        with self._sent("GET", path, None, **query) as response:
+            raw = response.read().decode()
+        assert response.status == 200, raw
+        events = [json.loads(line) for line in raw.splitlines() if line]
         return [(event["type"], event["object"]) for event in events]
 
-    def _send(self, method, path, body, kind="application/json", accept="application/json", **query):
+    @contextmanager
+    def _sent(
+        self, method, path, body, kind="application/json", accept="application/json", **query
+    ):
         address = urlsplit(self.url)
         connection = http.client.HTTPSConnection(
             str(address.hostname), address.port, context=self.context, timeout=30
@@ -85,8 +91,12 @@ class Talk:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         data = body if isinstance(body, str | bytes | None) else json.dumps(body)
-        connection.request(method, target, data, headers)
-        return connection.getresponse(), connection
+        try:
+            connection.request(method, target, data, headers)
+            with connection.getresponse() as response:
+                yield response
+        finally:
+            connection.close()
 
     def get(self, path: str, **query: str) -> Answer:
         return self.call("GET", path, **query)

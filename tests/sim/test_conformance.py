@@ -83,7 +83,9 @@ class TestCreate:
         assert api.call("POST", MAPS, "x", kind="text/plain").status == 415
 
     def test_a_wrong_type_is_a_bad_request(self, api):
-        assert api.post(PODS, {"metadata": {"name": "p"}, "spec": {"containers": "x"}}).status == 400
+        assert (
+            api.post(PODS, {"metadata": {"name": "p"}, "spec": {"containers": "x"}}).status == 400
+        )
 
     def test_an_unknown_field_is_dropped_with_a_warning(self, api):
         made = api.post(MAPS, a_map() | {"wrong": 1})
@@ -457,9 +459,7 @@ class TestStatus:
     def test_a_node_may_be_born_with_its_status(self, api):
         name = unique("node")
         room = {"cpu": "4000m", "memory": "8Gi", "pods": "110"}
-        made = api.post(
-            "/api/v1/nodes", {"metadata": {"name": name}, "status": {"capacity": room}}
-        )
+        made = api.post("/api/v1/nodes", {"metadata": {"name": name}, "status": {"capacity": room}})
         assert made.body["status"]["capacity"]["cpu"] == "4"
         assert made.body["status"]["allocatable"]["memory"] == "8Gi"
         api.delete(f"/api/v1/nodes/{name}")

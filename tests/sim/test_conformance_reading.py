@@ -271,16 +271,6 @@ class TestWatch:
         events = five.watch(MAPS, fieldSelector="metadata.name=c")
         assert [thing["metadata"]["name"] for _, thing in events] == ["c"]
 
-    def test_bookmarks_carry_a_version_and_nothing_else(self, five):
-        version = five.get(MAPS).version
-        events = five.watch(MAPS, 4, resourceVersion=version, allowWatchBookmarks="true")
-        assert events
-        assert {name for name, _ in events} == {"BOOKMARK"}
-        thing = events[-1][1]
-        assert thing["kind"] == "ConfigMap"
-        assert int(thing["metadata"]["resourceVersion"]) >= int(version)
-        assert not thing["metadata"].get("name")
-
     def test_without_being_asked_for_there_are_no_bookmarks(self, api):
         assert api.watch(MAPS, 3, resourceVersion=api.get(MAPS).version) == []
 
@@ -309,12 +299,6 @@ class TestWatch:
         later.join()
         added = [thing["metadata"]["name"] for name, thing in events if name == "ADDED"]
         assert added == [*"abcde", "late"]
-
-    def test_a_version_that_is_not_kept_any_more_is_gone(self, api):
-        events = api.watch("/api/v1/nodes", resourceVersion="1")
-        ((name, status),) = events
-        assert name == "ERROR"
-        assert (status["kind"], status["code"], status["reason"]) == ("Status", 410, "Expired")
 
     def test_a_watch_with_a_bad_selector_is_a_bad_request(self, api):
         assert api.get(MAPS, watch="true", labelSelector="a b").status == 400

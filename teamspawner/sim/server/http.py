@@ -113,7 +113,8 @@ class ApiServer:
             answer = Answer(refusal.status(), refusal.code)
             response = await write_answer(request, answer)
             if refusal.code == 429:  # noqa: PLR2004
-                response.headers.setdefault("Retry-After", "1")
+                again = refusal.details.get("retryAfterSeconds", 1)
+                response.headers["Retry-After"] = str(again)
         except web.HTTPRequestEntityTooLarge:
             told = f"Request entity too large: limit is {_LONGEST_BODY}"
             large = Refusal(413, "RequestEntityTooLarge", told)
@@ -288,12 +289,12 @@ async def _body(request: web.Request) -> Any:
     if request.method in {"POST", "PUT"} and request.content_type not in _BODIES:
         told = "the body of the request was in an unknown format - accepted media types include:"
         raise Refusal(415, "UnsupportedMediaType", f"{told} application/json, application/yaml")
+    read = yaml.safe_load if request.content_type == "application/yaml" else json.loads
     try:
-        read = yaml.safe_load if request.content_type == "application/yaml" else json.loads
         body = read(data)
-        return {} if body is None else body
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+    return {} if body is None else body
 
 
 def _options(request: web.Request, body: Any) -> Options:
