@@ -87,6 +87,16 @@ class Rules:
         return self.minor >= 31
 
     @property
+    def gated_nominations(self) -> bool:
+        """A pod held by a gate counts on the node it is nominated to (from 1.37)."""
+        return self.minor >= 37
+
+    @property
+    def pod_defaults_at_creation(self) -> bool:
+        """Pod-level requests are filled in when a pod is created, not when it is read (1.37)."""
+        return self.minor >= 37
+
+    @property
     def sidecar_ports(self) -> bool:
         """Host ports of restartable init containers count (from 1.33)."""
         return self.minor >= 33

@@ -1,14 +1,54 @@
-"""The command ``teamspawner demo``."""
+"""The command ``teamspawner demo``: a real JupyterHub with a cluster to play with."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+
+from teamspawner.cli.rights import USUAL, manifests
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    option = parser.add_argument
+    option("--port", type=int, help="port of the hub; 0 for any free one (default: 8000)")
+    option("--scenario", type=Path, metavar="FILE", help="a cluster and its people")
+    told = "use this API server and its scheduler instead of the embedded ones"
+    option("--kubeconfig", type=Path, metavar="PATH", help=told)
+    told = "start stand-ins instead of JupyterLab"
+    option("--stub-servers", action="store_true", help=told)
+    told = "write address, users and password here, as JSON, once the hub answers"
+    option("--ready-file", type=Path, metavar="FILE", help=told)
+    option("--no-browser", action="store_true", help="do not open the page")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it; not built yet."""
-    raise NotImplementedError
+    """Run the demo until it is interrupted; 1 when the hub ends by itself, 2 when used wrongly."""
+    import asyncio
+
+    from teamspawner.sim.demo.scenario import DEFAULT, ScenarioError, read_scenario
+    from teamspawner.sim.demo.seed import ACCOUNT, NAMESPACE
+    from teamspawner.sim.demo.supervisor import DemoError, Plan
+    from teamspawner.sim.demo.supervisor import run as run_demo
+
+    try:
+        scenario = read_scenario(args.scenario or DEFAULT)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        return 2
+    plan = Plan(
+        scenario,
+        manifests(USUAL, NAMESPACE, ACCOUNT),
+        args.port,
+        args.kubeconfig,
+        args.stub_servers,
+        args.ready_file,
+        browser=not args.no_browser,
+    )
+    try:
+        asyncio.run(run_demo(plan))
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    return 0

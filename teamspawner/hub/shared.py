@@ -117,7 +117,7 @@ def _rules(spawner: Any) -> Rules | None:
     try:
         rules = Rules.for_version(spawner.scheduler_version)
     except ValueError as error:
-        spawner.log.error("TeamSpawner.scheduler_version: %s; it is found by itself", error)
+        spawner.log.warning("TeamSpawner.scheduler_version: %s; it is found by itself", error)
         return None
     if rules.warning:
         spawner.log.warning("TeamSpawner.scheduler_version: %s", rules.warning)

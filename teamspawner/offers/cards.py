@@ -68,13 +68,19 @@ def _summary(right: Right, offer: Offer) -> str:
     count = max(1, _count(offer)) if per_gpu else 1
     parts = [*_amounts(offer.requests, count)]
     if variant.kind is not Kind.NONE:
-        if variant.device_memory_bytes:
-            parts.append(f"{units.gib(variant.device_memory_bytes)} GPU memory")
-        others = (variant.shared_by or 0) - 1
-        shared = f"shared with up to {others} others" if others > 0 else "shared with others"
-        parts.append(_KINDS.get(variant.kind, shared))
+        parts.append(_device(right))
     told = " · ".join(parts)
     return f"per GPU: {told}" if per_gpu and len(variant.counts) > 1 else told
+
+
+def _device(right: Right) -> str:
+    variant = right.found.variant
+    others = (variant.shared_by or 0) - 1
+    shared = f"shared with up to {others} others" if others > 0 else "shared with others"
+    kind = _KINDS.get(variant.kind, shared)
+    if variant.device_memory_bytes is None:
+        return kind
+    return f"{units.gib(variant.device_memory_bytes)} GPU memory, {kind}"
 
 
 def _amounts(requests: Resources, count: int) -> Iterable[str]:

@@ -7,9 +7,11 @@ no connection; what it remembers is only what it read of nodes that have not cha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
+from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.verdict import Status
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
@@ -18,6 +20,7 @@ from teamspawner.offers.appraise import Moment, appraise, appraise_profile
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Tally, Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
+from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
 from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
@@ -57,6 +60,7 @@ class Desk:
     ) -> None:
         self.map = parsed
         self.broken = broken
+        self._changes = Changes()
         self._fleets = Fleets()
         self._sizes = Sizes()
         self._tally = Tally(namespaces)
@@ -73,7 +77,8 @@ class Desk:
         """The accelerators of the cluster; none when nodes were never seen."""
         if scene.snapshot is None or scene.blind:
             return ()
-        return self._fleets.of(scene.snapshot)
+        self._follow(scene.snapshot)
+        return self._fleets.all()
 
     def plan(self, person: Person, scene: Scene) -> tuple[Choice, ...]:
         """Every choice that a listing judges; ``scene.pod_for`` must answer for each.
@@ -215,9 +220,10 @@ class Desk:
         if snapshot is None:
             return Moment(scene, None, None, label)
         usage: Usage | None = None
-        tokens: frozenset[str] = frozenset()
+        tokens: AbstractSet[str] = frozenset()
         if not scene.unread:
-            counted = self._tally.of(snapshot)
+            self._follow(snapshot)
+            counted = self._tally.usage(snapshot)
             tokens = counted.tokens
             usage = counted.with_reservations(scene.held)
         if scene.place is not None and not scene.stale:
@@ -230,6 +236,12 @@ class Desk:
             if fresh or reserved:
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
         return Moment(scene, snapshot, usage, label)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Take in what changed since the last snapshot."""
+        names = self._changes.until(snapshot)
+        self._fleets.follow(names, snapshot.nodes)
+        self._tally.follow(names, snapshot.nodes)
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene

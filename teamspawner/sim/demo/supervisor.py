@@ -1,0 +1,338 @@
+"""The demo as a whole: a cluster, a hub as a child, an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import teamspawner
+from teamspawner.errors import ClusterError, TeamSpawnerError
+from teamspawner.sim.client import Client
+from teamspawner.sim.cluster import Cluster, embedded_cluster, run_nodes
+from teamspawner.sim.demo import stub
+from teamspawner.sim.demo.scenario import Scenario
+from teamspawner.sim.demo.seed import ACCOUNT, CLASS, NAMESPACE, Seed, groundwork, occupants
+from teamspawner.sim.kubeconfig import Access, read_kubeconfig, write_kubeconfig
+from teamspawner.sim.node.process import dies_with_parent
+
+__all__ = ["DemoError", "Plan", "run"]
+
+_READY_S = 90.0
+_HUB_GRACE_S = 6.0
+_TOKEN_S = 30 * 86400
+_LAST_LINES = 30
+_CONFIG = Path(__file__).parent / "hub_config.py"
+
+
+class DemoError(TeamSpawnerError):
+    """The demo cannot go on; the message says why and what to do.
+
+    Attributes:
+        code: Exit code: 1 the hub ended, 2 used wrongly, 3 the cluster cannot be reached.
+    """
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start.
+
+    Attributes:
+        scenario: The cluster and its people.
+        rights: Roles and bindings of the hub beyond the chart's own.
+        port: Of the hub; None takes 8000, or the next free one.
+        kubeconfig: Of an API server to use instead of the embedded one.
+        stub_servers: Start stand-ins instead of JupyterLab.
+        ready_file: Where to tell that the hub answers.
+        browser: Whether to open the page.
+    """
+
+    scenario: Scenario
+    rights: Sequence[Mapping[str, Any]] = ()
+    port: int | None = None
+    kubeconfig: Path | None = None
+    stub_servers: bool = False
+    ready_file: Path | None = None
+    browser: bool = False
+
+
+async def run(plan: Plan) -> None:
+    """Run the demo until a signal ends it.
+
+    Raises:
+        DemoError: When the port is taken, the API server cannot be used, or the hub ended.
+    """
+    port = _port(plan.port)
+    folder = Path(tempfile.mkdtemp(prefix="teamspawner-demo-"))
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, over.set)
+    try:
+        async with _cluster(plan, folder) as kubeconfig:
+            await _serve(plan, folder, port, kubeconfig, over)
+    finally:
+        _forget(plan.ready_file)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _cluster(plan: Plan, folder: Path) -> AsyncIterator[Path]:
+    """Run, or reach, a cluster with the scenario in it; yields the admin's kubeconfig."""
+    if plan.kubeconfig is None:
+        async with embedded_cluster(folder) as cluster:
+            await _plant(plan, cluster, folder)
+            yield cluster.kubeconfig
+        return
+    access = _reach(plan.kubeconfig)
+    async with Client(access) as client:
+        seed = Seed(client)
+        try:
+            await _sow(plan, seed, client, folder)
+            async with run_nodes(client, folder, heartbeat=True):
+                yield plan.kubeconfig
+                await _clear(client)
+        finally:
+            await seed.reap()
+
+
+async def _plant(plan: Plan, cluster: Cluster, folder: Path) -> None:
+    """Put the scenario into the embedded cluster, past admission."""
+    objects = [*groundwork(plan.rights), *occupants(plan.scenario.objects)]
+    spaces = {one["metadata"].get("namespace") for one in objects} - {None}
+    known = {name for _, name in cluster.server.api.store.all("namespaces.")}
+    cluster.put(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in sorted(spaces - known)
+    )
+    for number, thing in enumerate(objects):
+        cluster.put([_running(thing)])
+        if number % 200 == 0:
+            await asyncio.sleep(0)
+    async with Client(cluster.access) as client:
+        await _hub_access(client, cluster.access, folder)
+
+
+def _running(thing: dict[str, Any]) -> dict[str, Any]:
+    """A bound pod whose status is not told is running."""
+    if thing["kind"] == "Pod" and thing["spec"].get("nodeName") and not thing.get("status"):
+        from teamspawner.sim.node.status import initial_status
+
+        return {**thing, "status": initial_status(thing)}
+    return thing
+
+
+def _reach(kubeconfig: Path) -> Access:
+    try:
+        return read_kubeconfig(kubeconfig)
+    except (OSError, ValueError) as error:
+        raise DemoError(f"--kubeconfig {kubeconfig}: {error}", 2) from error
+
+
+async def _sow(plan: Plan, seed: Seed, client: Client, folder: Path) -> None:
+    """Create the scenario over the API of a cluster that is there already."""
+    objects = occupants(plan.scenario.objects)
+    try:
+        await client.get("/version")
+        await seed.sow(groundwork(plan.rights))
+        await seed.namespaces(objects)
+        await seed.sow(objects)
+        await _hub_access(client, client.access, folder)
+    except ClusterError as error:
+        raise DemoError(f"the API server at {client.access.server}: {error}", 3) from error
+    for line in seed.skipped[:20]:
+        print(f"not created: {line}", file=sys.stderr)  # noqa: T201
+
+
+async def _hub_access(client: Client, access: Access, folder: Path) -> None:
+    """Give the hub a token of its own account, which may do what the account may, no more."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+               "spec": {"expirationSeconds": _TOKEN_S}}  # fmt: skip
+    token = (await client.create(path, request))["status"]["token"]
+    write_kubeconfig(folder / "hub.kubeconfig", Access(access.server, access.ca, token), NAMESPACE)
+
+
+async def _clear(client: Client) -> None:
+    """Delete the servers' pods and claims of a cluster that stays."""
+    base = f"/api/v1/namespaces/{NAMESPACE}"
+    with contextlib.suppress(ClusterError):
+        for plural in ("pods", "persistentvolumeclaims"):
+            found = await client.get(
+                f"{base}/{plural}", labelSelector="app.kubernetes.io/component=singleuser-server"
+            )
+            for thing in found["items"]:
+                await client.delete(f"{base}/{plural}/{thing['metadata']['name']}", 0)
+
+
+async def _serve(
+    plan: Plan, folder: Path, port: int, kubeconfig: Path, over: asyncio.Event
+) -> None:
+    password = secrets.token_urlsafe(9)
+    url = f"http://127.0.0.1:{port}"
+    hub = await _start_hub(plan, folder, url, password)
+    try:
+        ended, stop = asyncio.ensure_future(hub.wait()), asyncio.ensure_future(over.wait())
+        ready = asyncio.ensure_future(_answers(f"{url}/hub/health"))
+        await asyncio.wait({ended, stop, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not ended.done():
+            _announce(plan, url, password, kubeconfig)
+            await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if ended.done():
+            lines = (folder / "hub.log").read_text(errors="replace").splitlines()
+            told = "\n".join(lines[-_LAST_LINES:])
+            raise DemoError(f"the hub ended with code {hub.returncode}; its last words:\n{told}")
+    finally:
+        await _stop_hub(hub)
+
+
+async def _start_hub(
+    plan: Plan, folder: Path, url: str, password: str
+) -> asyncio.subprocess.Process:
+    settings = {
+        "folder": str(folder),
+        "url": url,
+        "hub_url": f"http://127.0.0.1:{_free_port()}",
+        "password": password,
+        "users": plan.scenario.users,
+        "admins": plan.scenario.admins,
+        "namespace": NAMESPACE,
+        "storage_class": CLASS,
+        "stub": stub.__file__ if plan.stub_servers else "",
+        "map": _write_map(plan.scenario, folder),
+        "cleanup": plan.kubeconfig is not None,
+    }
+    path = folder / "settings.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(settings))
+    root = str(Path(teamspawner.__file__).parent.parent)
+    python_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    env = {
+        **os.environ,
+        "KUBECONFIG": str(folder / "hub.kubeconfig"),
+        "POD_NAMESPACE": NAMESPACE,
+        "TEAMSPAWNER_DEMO_SETTINGS": str(path),
+        "PYTHONPATH": python_path,
+        "JUPYTERHUB_SINGLEUSER_EXTENSION": "1",
+    }
+    with (folder / "hub.log").open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG), env=env, cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=dies_with_parent(signal.SIGKILL),
+        )  # fmt: skip
+
+
+def _write_map(scenario: Scenario, folder: Path) -> str:
+    if scenario.map is None:
+        return ""
+    path = folder / "map.yaml"
+    path.write_text(scenario.map)
+    return str(path)
+
+
+async def _stop_hub(hub: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        hub.terminate()
+    try:
+        await asyncio.wait_for(hub.wait(), _HUB_GRACE_S)
+    except TimeoutError:
+        hub.kill()
+        await hub.wait()
+
+
+async def _answers(url: str) -> None:
+    """Return once the hub answers.
+
+    Raises:
+        TimeoutError: When it never does.
+    """
+    async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(url) as response:
+                    if response.status == 200:  # noqa: PLR2004
+                        return
+            await asyncio.sleep(0.1)
+
+
+def _announce(plan: Plan, url: str, password: str, kubeconfig: Path) -> None:
+    """Say on the terminal, and in the ready file, how to get in."""
+    users = plan.scenario.users
+    if plan.ready_file:
+        about = {"url": url, "users": users, "password": password,
+                 "kubeconfig": str(kubeconfig.absolute()), "pid": os.getpid()}  # fmt: skip
+        half = plan.ready_file.with_name(plan.ready_file.name + ".part")
+        half.touch(mode=0o600)
+        half.write_text(json.dumps(about))
+        half.replace(plan.ready_file)
+    width = max(map(len, users))
+    lines = [f"  {name:{width}}  {', '.join(groups) or 'no group'}"
+             + ("  (admin)" if name in plan.scenario.admins else "")
+             for name, groups in users.items()]  # fmt: skip
+    print(  # noqa: T201
+        f"\nTeamSpawner demo: {url}\n\nPassword, for everyone: {password}\n"
+        "Users and their groups:\n"
+        + "\n".join(lines)
+        + f"\n\nThe cluster:  export KUBECONFIG={kubeconfig}\n              kubectl get nodes\n"
+        "Ctrl-C ends it all.\n",
+        flush=True,
+    )
+    if plan.browser and sys.stdout.isatty():
+        webbrowser.open(url)
+
+
+def _forget(ready_file: Path | None) -> None:
+    """Remove the ready file, unless another demo has written it since."""
+    with contextlib.suppress(OSError, ValueError):
+        if ready_file and json.loads(ready_file.read_text()).get("pid") == os.getpid():
+            ready_file.unlink()
+
+
+def _port(wanted: int | None) -> int:
+    """Return a free port.
+
+    Raises:
+        DemoError: When the one that was asked for is taken.
+    """
+    if wanted is not None:
+        if wanted and not _is_free(wanted):
+            raise DemoError(f"--port {wanted}: taken; choose another, or 0 for any free one", 2)
+        return wanted or _free_port()
+    return next((port for port in range(8000, 8100) if _is_free(port)), 0) or _free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
