@@ -11,7 +11,12 @@ from tests.hub.hubs import a_hub
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
 
 MAJOR = jupyterhub.version_info[0]
-ROWS = list(attacks(MAJOR))
+QUICK = {"rest", "form", "link"}
+"""Ways that run every time; with the others the list takes a minute or two."""
+ROWS = [
+    pytest.param(row, id=row.name, marks=[] if row.way.name in QUICK else [pytest.mark.slow])
+    for row in attacks(MAJOR)
+]
 A100 = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB", "nvidia.com/gpu.count": "8"}
 
 
@@ -41,7 +46,7 @@ async def attackers(hub):
     return Attackers(people["mallory"], people["root"], store)
 
 
-@pytest.mark.parametrize("attack", ROWS, ids=[row.name for row in ROWS])
+@pytest.mark.parametrize("attack", ROWS)
 async def test_the_answer_is_the_one_expected_and_there_is_no_pod(
     hub, cluster, attackers, attack: Attack
 ):
