@@ -6,7 +6,7 @@ no connection; what it remembers is only what it read of nodes that have not cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -105,7 +105,7 @@ class Desk:
             person=person,
             teams=rights.teams,
             cards=_default_card(cards),
-            hidden=(*rights.hidden, *hidden),
+            hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
@@ -307,6 +307,15 @@ def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _is_of(slug: str, key: str, tier: Tier) -> bool:
     return slug == key or (tier.gpu is not None and slug.startswith(f"{key}-"))
+
+
+def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hidden, ...]:
+    """Every slug that is not shown once, with all that keeps it back."""
+    whys: dict[str, dict[str, None]] = {}
+    for each in hidden:
+        if each.slug not in shown:
+            whys.setdefault(each.slug, {})[each.why] = None
+    return tuple(Hidden(slug, "; ".join(why)) for slug, why in whys.items())
 
 
 def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
