@@ -142,7 +142,8 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
         """Stop, then start what the form names; without ``profile`` open the spawn page."""
         await self._stop(user_name=user_name, server_name=server_name)
         if "profile" in self.request.body_arguments:
-            await self._post(user_name=user_name, server_name=server_name, display_name=server_name)
+            # the form post of JupyterHub, with all that it checks
+            await super().post(user_name, server_name)
         else:
             self.redirect(self._page("spawn", user_name, server_name))
 
