@@ -121,7 +121,7 @@ class Gate:
         except ChoiceError as error:
             raise Refusal.of(error) from None
         self.choice = choice
-        metrics.started(choice.tier, None, choice.team)
+        metrics.started(choice.tier, choice.model, choice.team)
         return choice
 
     async def _choose(self, raw: Any) -> Choice:
@@ -208,9 +208,9 @@ class Gate:
         """Take note of a start that was refused or ended early."""
         choice = self.choice
         if choice is None:
-            metrics.refused(refusal.reason)
+            metrics.refused(refusal.reason, *refusal.wanted)
         else:
-            metrics.refused(refusal.reason, choice.tier, None, choice.team)
+            metrics.refused(refusal.reason, choice.tier, choice.model, choice.team)
 
     def ended(self, *, well: bool) -> None:
         """A start is over; its place is kept until the pod is seen, or given back at once."""

@@ -13,6 +13,7 @@ from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
+from teamspawner.hub import metrics
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.source import Held, MapSource
 from teamspawner.offers.desk import Desk
@@ -93,6 +94,11 @@ class Shared:
             self._sources[key] = MapSource(spawner.map, path, spawner.log)
         return self._sources[key].held()
 
+    def counted(self) -> metrics.Seen | None:
+        """What the metrics tell of the cluster; None before it was ever seen."""
+        seen = self.snapshot
+        return metrics.seen_in(seen) if seen is not None else None
+
     @staticmethod
     def now() -> float:
         """The clock of reservations, in seconds."""
@@ -107,6 +113,7 @@ def shared_by(spawner: Any) -> Shared:
     loop = asyncio.get_running_loop()
     if loop not in _ALL:
         _ALL[loop] = Shared(spawner)
+        metrics.watched(_ALL[loop].counted)
     return _ALL[loop]
 
 
