@@ -17,8 +17,8 @@ from aiohttp import web
 from kubernetes_asyncio.config import kube_config
 from kubespawner import KubeSpawner
 from kubespawner import clients as kubespawner_clients
-from teamspawner.cluster.watch import for_loop
 
+from teamspawner.cluster.watch import for_loop
 from teamspawner.sim.client import Client
 from teamspawner.sim.kubeconfig import Access
 from teamspawner.sim.server.http import ApiServer
