@@ -71,7 +71,7 @@ def prepare(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Context:
         (*claims.unsure, *_unseen(candidate, snapshot)),
         used,
         fits,
-        _nominated(candidate, snapshot),
+        _nominated(candidate, snapshot, rules),
         all(f.local for f in used),
     )
 
@@ -90,10 +90,12 @@ def _unseen(candidate: Candidate, snapshot: Snapshot) -> Reasons:
     return tuple(found)
 
 
-def _nominated(candidate: Candidate, snapshot: Snapshot) -> Mapping[str, tuple[Pod, ...]]:
+def _nominated(
+    candidate: Candidate, snapshot: Snapshot, rules: Rules
+) -> Mapping[str, tuple[Pod, ...]]:
     """Return the pods nominated by this scheduler that are as important as the candidate.
 
-    Gated pods are not in its queue, and their nominations do not count.
+    Gated pods are not in its queue; up to 1.36 their nominations do not count.
     """
     own = candidate.pod.spec
     found: dict[str, tuple[Pod, ...]] = {}
@@ -101,7 +103,7 @@ def _nominated(candidate: Candidate, snapshot: Snapshot) -> Mapping[str, tuple[P
         spec = other.pod.spec
         if (
             other.nominated_node
-            and not spec.gates
+            and (rules.gated_nominations or not spec.gates)
             and not _same(other, candidate)
             and spec.priority >= own.priority
             and spec.scheduler_name == own.scheduler_name

@@ -68,17 +68,17 @@ def pod_level(resource: str) -> bool:
 
 
 def defaulted_pod_requests(
-    pod: PodResources, requests: Milli | None, limits: Milli, container_limits: Milli
-) -> Milli | None:
+    pod: PodResources, requests: Milli, limits: Milli, container_limits: Milli
+) -> Milli:
     """Return pod-level requests with the API's defaults (``defaultPodRequests``).
 
     Args:
         pod: The pod's containers, already defaulted.
-        requests: Pod-level requests as written; None when there are no pod-level resources.
+        requests: Pod-level requests as written.
         limits: Pod-level limits as written.
         container_limits: Limits of the containers, aggregated; only huge pages are used.
     """
-    if requests is None or not (requests or limits):
+    if not (requests or limits):
         return requests
     filled = dict(limits)
     for name, amount in container_limits.items():

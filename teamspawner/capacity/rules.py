@@ -82,9 +82,14 @@ class Rules:
         return self.minor >= 36
 
     @property
-    def merges_label_keys(self) -> bool:
-        """The API server merges ``matchLabelKeys`` into pod affinity selectors (from 1.31)."""
-        return self.minor >= 31
+    def gated_nominations(self) -> bool:
+        """A pod held by a gate counts on the node it is nominated to (from 1.37)."""
+        return self.minor >= 37
+
+    @property
+    def pod_defaults_at_creation(self) -> bool:
+        """Pod-level requests are filled in when a pod is created, not when it is read (1.37)."""
+        return self.minor >= 37
 
     @property
     def sidecar_ports(self) -> bool:

@@ -460,12 +460,20 @@ class Binding(Filter):
         return tuple(unsure)
 
     def _match(self, claim: Claim, labels: Labels, chosen: set[str]) -> Volume | None:
+        """Return the volume that names this claim, else the smallest that matches.
+
+        Of several volumes that name it the scheduler takes any; here one that reaches.
+        """
         best: Volume | None = None
+        named = False
         for volume in self.by_class.get(claim.storage_class or "", ()):
             if volume.name in chosen or not self._possible(claim, volume):
                 continue
             if volume.claim is not None:
-                return volume if reaches(volume, labels) else None
+                named = True
+                if reaches(volume, labels):
+                    return volume
+                continue
             fits = (
                 volume.phase == "Available"
                 and (claim.selector is None or selects(claim.selector, volume.labels))
@@ -474,7 +482,7 @@ class Binding(Filter):
             )
             if fits and (best is None or volume.capacity_bytes < best.capacity_bytes):
                 best = volume
-        return best
+        return None if named else best
 
     def _possible(self, claim: Claim, volume: Volume) -> bool:
         if volume.claim is not None and not _bound_to(volume, claim):

@@ -13,10 +13,12 @@ from typing import Any
 import yaml
 
 from teamspawner.capacity import Rules, Status, Verdict, judge
+from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cluster import dump as dumps
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.errors import TeamSpawnerError
+from teamspawner.offers.sentences import Asked, sentence
 
 _YES = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
 _DUMP_KINDS = "kubectl get " + ",".join([*dumps.KINDS.values()][:9]) + " -A -o json"
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"teamspawner fit: {error}\n")
         return 2
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
-    print(_json(results, snapshot) if args.format == "json" else _text(results))
+    print(_json(results, snapshot) if args.format == "json" else _text(results, snapshot))
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1
 
 
@@ -190,7 +192,7 @@ def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> s
                         for node, reasons in sorted(verdict.rejected.items())
                     },
                     "preempt": list(verdict.preempt),
-                    "sentence": sentence(verdict),
+                    "sentence": _sentence(pod, verdict, snapshot),
                 }
                 for pod, verdict in results
             ],
@@ -204,12 +206,14 @@ def _name(pod: Candidate) -> str:
     return f"{pod.pod.namespace}/{pod.name}"
 
 
-def _text(results: Iterable[tuple[Candidate, Verdict]]) -> str:
-    return "\n".join(line for pod, verdict in results for line in _lines(pod, verdict))
+def _text(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> str:
+    return "\n".join(line for pod, verdict in results for line in _lines(pod, verdict, snapshot))
 
 
-def _lines(pod: Candidate, verdict: Verdict) -> Iterable[str]:
-    yield f"{_name(pod)}: {verdict.status}: {sentence(verdict)}"
+def _lines(pod: Candidate, verdict: Verdict, snapshot: Snapshot) -> Iterable[str]:
+    yield f"{_name(pod)}: {verdict.status}: {_sentence(pod, verdict, snapshot)}"
+    for reason in verdict.reasons:
+        yield f"  {reason.message}"
     for title, nodes in (("takes it", verdict.nodes), ("by preemption", verdict.preempt)):
         if nodes:
             yield f"  {title}: {', '.join(nodes)}"
@@ -218,21 +222,19 @@ def _lines(pod: Candidate, verdict: Verdict) -> Iterable[str]:
         yield f"  not on {node}: {'; '.join(told)}"
 
 
-def sentence(verdict: Verdict) -> str:
-    """Say a verdict in one plain sentence."""
-    why = "; ".join(dict.fromkeys(reason.message for reason in verdict.reasons))
-    match verdict.status:
-        case Status.FITS_NOW:
-            one = len(verdict.nodes) == 1
-            return f"{len(verdict.nodes)} node{' takes' if one else 's take'} it now."
-        case Status.FITS_BY_PREEMPTION:
-            return "It fits once pods of lower priority make room."
-        case Status.BUSY:
-            soon = " Room is being freed now." if verdict.freeing else ""
-            return f"No node has room now; it fits when other pods end.{soon}"
-        case Status.NEVER:
-            return f"No node can take it, however empty{': ' + why if why else ''}."
-        case Status.QUEUED:
-            return f"It is held back: {why}."
-        case _:
-            return f"Not known: {why}."
+def _sentence(pod: Candidate, verdict: Verdict, snapshot: Snapshot) -> str:
+    """Say a verdict in one plain sentence; the first extended resource is what is asked for."""
+    requests = pod.pod.spec.requests
+    device = next((name for name in sorted(requests) if is_extended(name) and requests[name]), "")
+    asked = Asked(
+        requests=requests,
+        device=device,
+        count=requests.get(device, 0),
+        name=device,
+        members=frozenset(
+            name
+            for name, state in snapshot.nodes.items()
+            if device and state.node.allocatable.get(device, 0) > 0
+        ),
+    )
+    return sentence(verdict, asked, snapshot)

@@ -129,11 +129,16 @@ def gather(paths: Iterable[str]) -> Dump:
             text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         except OSError as error:
             raise DumpError(f"cannot read {path}: {error.strerror or error}") from error
-        _add(dump, "standard input" if path == "-" else path, text)
+        take(dump, "standard input" if path == "-" else path, text)
     return dump
 
 
-def _add(dump: Dump, path: str, text: bytes) -> None:
+def take(dump: Dump, path: str, text: bytes) -> None:
+    """Add the objects of one dump to those gathered.
+
+    Raises:
+        DumpError: When the text is no dump.
+    """
     try:
         top = read(text, wire.Item)
     except ObjectError as error:

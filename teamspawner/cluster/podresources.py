@@ -20,7 +20,9 @@ from teamspawner.cluster.reading import amounts
 _Statuses = Mapping[str | None, wire.ContainerStatus]
 
 
-def pod_resources(spec: wire.PodSpec, status: wire.PodStatus, rules: Rules) -> PodResources:
+def pod_resources(
+    spec: wire.PodSpec, status: wire.PodStatus, rules: Rules, *, placed: bool
+) -> PodResources:
     """Return the resources of a pod, with the API's own defaults filled in.
 
     Raises:
@@ -38,7 +40,8 @@ def pod_resources(spec: wire.PodSpec, status: wire.PodStatus, rules: Rules) -> P
     )
     if spec.resources is None and status.resources is None and status.allocated_resources is None:
         return pod
-    return _with_pod_level(pod, spec, status)
+    as_read = placed and rules.pod_defaults_at_creation
+    return _with_pod_level(pod, spec, status, as_read=as_read)
 
 
 def _infeasible(status: wire.PodStatus) -> bool:
@@ -84,16 +87,15 @@ def _given(found: wire.Quantities) -> Milli | None:
     return None if found is None else amounts(found, "status")
 
 
-def _with_pod_level(pod: PodResources, spec: wire.PodSpec, status: wire.PodStatus) -> PodResources:
+def _with_pod_level(
+    pod: PodResources, spec: wire.PodSpec, status: wire.PodStatus, *, as_read: bool
+) -> PodResources:
     requests: Milli | None = None
     if spec.resources is not None:
+        requests = amounts(spec.resources.requests, "spec.resources.requests")
         limits = amounts(spec.resources.limits, "spec.resources.limits")
-        requests = defaulted_pod_requests(
-            pod,
-            amounts(spec.resources.requests, "spec.resources.requests"),
-            limits,
-            _limits(spec),
-        )
+        if not as_read:
+            requests = defaulted_pod_requests(pod, requests, limits, _limits(spec))
     return replace(
         pod,
         pod_requests=requests,

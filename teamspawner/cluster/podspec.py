@@ -69,7 +69,7 @@ def pod_of(found: wire.Pod, rules: Rules, *, placed: bool, resident: bool) -> ob
         ObjectError: When something of it cannot be read.
     """
     meta, spec = found.metadata or wire.Meta(), found.spec or wire.PodSpec()
-    resources = pod_resources(spec, found.status or wire.PodStatus(), rules)
+    resources = pod_resources(spec, found.status or wire.PodStatus(), rules, placed=placed)
     requests = (placed_pod_requests if placed else new_pod_requests)(resources, rules)
     return _pod(
         meta.namespace or "default",
@@ -109,7 +109,8 @@ def _rest(
     terms, affinity, anti_affinity = _affinities(
         bytes(spec.affinity),
         meta.namespace or "default",
-        () if placed or not rules.merges_label_keys else pairs(meta.labels),
+        # The cluster's API server merges them, also where the user scheduler is an old one.
+        () if placed else pairs(meta.labels),
     )
     return _Rest(
         priority=spec.priority or 0,

@@ -17,7 +17,11 @@ Names = list[str] | None
 Words = dict[str, str] | None
 
 
-class Owner(Struct):
+class Wire(Struct, gc=False):
+    """Base of all: trees without cycles, which the collector need not walk."""
+
+
+class Owner(Wire):
     """An owner reference."""
 
     kind: Text = None
@@ -25,7 +29,7 @@ class Owner(Struct):
     controller: bool | None = None
 
 
-class Meta(Struct, rename="camel"):
+class Meta(Wire, rename="camel"):
     """Object metadata; ``annotations`` is read only where something depends on it."""
 
     name: Text = None
@@ -38,14 +42,14 @@ class Meta(Struct, rename="camel"):
     owner_references: list[Owner] | None = None
 
 
-class Amounts(Struct):
+class Amounts(Wire):
     """Requests and limits."""
 
     requests: Quantities = None
     limits: Quantities = None
 
 
-class Port(Struct, rename="camel"):
+class Port(Wire, rename="camel"):
     """A container port."""
 
     container_port: int | None = None
@@ -54,7 +58,7 @@ class Port(Struct, rename="camel"):
     protocol: Text = None
 
 
-class Container(Struct, rename="camel"):
+class Container(Wire, rename="camel"):
     """A container, or an init container."""
 
     name: Text = None
@@ -64,13 +68,13 @@ class Container(Struct, rename="camel"):
     restart_policy: Text = None
 
 
-class ClaimSource(Struct, rename="camel"):
+class ClaimSource(Wire, rename="camel"):
     """A volume that is a claim."""
 
     claim_name: Text = None
 
 
-class Volume(Struct, rename="camel"):
+class Volume(Wire, rename="camel"):
     """A volume of a pod; legacy disks stay raw."""
 
     name: Text = None
@@ -84,13 +88,13 @@ class Volume(Struct, rename="camel"):
     rbd: Raw = Raw()
 
 
-class Named(Struct):
+class Named(Wire):
     """Anything that has a name: a scheduling gate, a resource claim of a pod."""
 
     name: Text = None
 
 
-class PodSpec(Struct, rename="camel"):
+class PodSpec(Wire, rename="camel"):
     """A pod's specification."""
 
     node_name: Text = None
@@ -111,7 +115,7 @@ class PodSpec(Struct, rename="camel"):
     resource_claims: list[Named] | None = None
 
 
-class Condition(Struct):
+class Condition(Wire):
     """A condition of a pod or a node."""
 
     type: Text = None
@@ -119,7 +123,7 @@ class Condition(Struct):
     reason: Text = None
 
 
-class ContainerStatus(Struct, rename="camel"):
+class ContainerStatus(Wire, rename="camel"):
     """A container's status."""
 
     name: Text = None
@@ -127,7 +131,7 @@ class ContainerStatus(Struct, rename="camel"):
     allocated_resources: Quantities = None
 
 
-class PodStatus(Struct, rename="camel"):
+class PodStatus(Wire, rename="camel"):
     """A pod's status."""
 
     phase: Text = None
@@ -139,7 +143,7 @@ class PodStatus(Struct, rename="camel"):
     allocated_resources: Quantities = None
 
 
-class Pod(Struct):
+class Pod(Wire):
     """A pod."""
 
     metadata: Meta | None = None
@@ -147,7 +151,7 @@ class Pod(Struct):
     status: PodStatus | None = None
 
 
-class Taint(Struct):
+class Taint(Wire):
     """A taint of a node."""
 
     key: Text = None
@@ -155,21 +159,21 @@ class Taint(Struct):
     effect: Text = None
 
 
-class NodeSpec(Struct):
+class NodeSpec(Wire):
     """A node's specification."""
 
     unschedulable: bool | None = None
     taints: list[Taint] | None = None
 
 
-class NodeStatus(Struct):
+class NodeStatus(Wire):
     """A node's status."""
 
     allocatable: Quantities = None
     conditions: list[Condition] | None = None
 
 
-class Node(Struct):
+class Node(Wire):
     """A node."""
 
     metadata: Meta | None = None
@@ -177,7 +181,7 @@ class Node(Struct):
     status: NodeStatus | None = None
 
 
-class Expression(Struct):
+class Expression(Wire):
     """An expression over labels or fields."""
 
     key: Text = None
@@ -185,21 +189,21 @@ class Expression(Struct):
     values: Names = None
 
 
-class LabelSelector(Struct, rename="camel"):
+class LabelSelector(Wire, rename="camel"):
     """A label selector."""
 
     match_labels: Words = None
     match_expressions: list[Expression] | None = None
 
 
-class NodeTerm(Struct, rename="camel"):
+class NodeTerm(Wire, rename="camel"):
     """A node selector term."""
 
     match_expressions: list[Expression] | None = None
     match_fields: list[Expression] | None = None
 
 
-class NodeSelector(Struct, rename="camel"):
+class NodeSelector(Wire, rename="camel"):
     """Node selector terms, joined by OR."""
 
     node_selector_terms: list[NodeTerm] | None = None
@@ -208,13 +212,13 @@ class NodeSelector(Struct, rename="camel"):
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-class NodeAffinity(Struct):
+class NodeAffinity(Wire):
     """A pod's node affinity; only what is required filters."""
 
     required: NodeSelector | None = field(default=None, name=_REQUIRED)
 
 
-class PodTerm(Struct, rename="camel"):
+class PodTerm(Wire, rename="camel"):
     """A pod (anti-)affinity term."""
 
     topology_key: Text = None
@@ -225,13 +229,13 @@ class PodTerm(Struct, rename="camel"):
     mismatch_label_keys: Names = None
 
 
-class PodAffinity(Struct):
+class PodAffinity(Wire):
     """A pod's affinity or anti-affinity to pods; only what is required filters."""
 
     required: list[PodTerm] | None = field(default=None, name=_REQUIRED)
 
 
-class Affinity(Struct, rename="camel"):
+class Affinity(Wire, rename="camel"):
     """All affinities of a pod."""
 
     node_affinity: NodeAffinity | None = None
@@ -239,7 +243,7 @@ class Affinity(Struct, rename="camel"):
     pod_anti_affinity: PodAffinity | None = None
 
 
-class Toleration(Struct):
+class Toleration(Wire):
     """A toleration."""
 
     key: Text = None
@@ -248,7 +252,7 @@ class Toleration(Struct):
     effect: Text = None
 
 
-class Spread(Struct, rename="camel"):
+class Spread(Wire, rename="camel"):
     """A topology spread constraint."""
 
     topology_key: Text = None
@@ -261,7 +265,7 @@ class Spread(Struct, rename="camel"):
     match_label_keys: Names = None
 
 
-class Disk(Struct, rename="camel"):
+class Disk(Wire, rename="camel"):
     """A legacy disk: the fields that tell one from another, of all kinds."""
 
     pd_name: Text = None
@@ -274,7 +278,7 @@ class Disk(Struct, rename="camel"):
     read_only: bool | None = None
 
 
-class ClaimSpec(Struct, rename="camel"):
+class ClaimSpec(Wire, rename="camel"):
     """A claim's specification."""
 
     access_modes: Names = None
@@ -286,13 +290,13 @@ class ClaimSpec(Struct, rename="camel"):
     selector: LabelSelector | None = None
 
 
-class Phase(Struct):
+class Phase(Wire):
     """A status of which only the phase matters."""
 
     phase: Text = None
 
 
-class Claim(Struct):
+class Claim(Wire):
     """A PersistentVolumeClaim."""
 
     metadata: Meta | None = None
@@ -300,14 +304,14 @@ class Claim(Struct):
     status: Phase | None = None
 
 
-class CSISource(Struct, rename="camel"):
+class CSISource(Wire, rename="camel"):
     """A volume of a CSI driver."""
 
     driver: Text = None
     volume_handle: Text = None
 
 
-class Reference(Struct):
+class Reference(Wire):
     """A reference from a volume to its claim."""
 
     namespace: Text = None
@@ -315,13 +319,13 @@ class Reference(Struct):
     uid: Text = None
 
 
-class VolumeAffinity(Struct):
+class VolumeAffinity(Wire):
     """Where a volume can be reached from."""
 
     required: NodeSelector | None = None
 
 
-class VolumeSpec(Struct, rename="camel"):
+class VolumeSpec(Wire, rename="camel"):
     """A persistent volume's specification."""
 
     capacity: Quantities = None
@@ -338,7 +342,7 @@ class VolumeSpec(Struct, rename="camel"):
     claim_ref: Reference | None = None
 
 
-class PersistentVolume(Struct):
+class PersistentVolume(Wire):
     """A PersistentVolume."""
 
     metadata: Meta | None = None
@@ -346,20 +350,20 @@ class PersistentVolume(Struct):
     status: Phase | None = None
 
 
-class TopologyExpression(Struct):
+class TopologyExpression(Wire):
     """One label and its values."""
 
     key: Text = None
     values: Names = None
 
 
-class TopologyTerm(Struct, rename="camel"):
+class TopologyTerm(Wire, rename="camel"):
     """A term of allowed topologies."""
 
     match_label_expressions: list[TopologyExpression] | None = None
 
 
-class StorageClass(Struct, rename="camel"):
+class StorageClass(Wire, rename="camel"):
     """A StorageClass."""
 
     metadata: Meta | None = None
@@ -368,46 +372,46 @@ class StorageClass(Struct, rename="camel"):
     allowed_topologies: list[TopologyTerm] | None = None
 
 
-class DriverLimit(Struct):
+class DriverLimit(Wire):
     """How many volumes a driver can attach."""
 
     count: int | None = None
 
 
-class Driver(Struct):
+class Driver(Wire):
     """A CSI driver on a node."""
 
     name: Text = None
     allocatable: DriverLimit | None = None
 
 
-class CSINodeSpec(Struct):
+class CSINodeSpec(Wire):
     """The drivers on a node."""
 
     drivers: list[Driver] | None = None
 
 
-class CSINode(Struct):
+class CSINode(Wire):
     """A CSINode."""
 
     metadata: Meta | None = None
     spec: CSINodeSpec | None = None
 
 
-class CSIDriverSpec(Struct, rename="camel"):
+class CSIDriverSpec(Wire, rename="camel"):
     """A driver's specification."""
 
     storage_capacity: bool | None = None
 
 
-class CSIDriver(Struct):
+class CSIDriver(Wire):
     """A CSIDriver."""
 
     metadata: Meta | None = None
     spec: CSIDriverSpec | None = None
 
 
-class StorageCapacity(Struct, rename="camel"):
+class StorageCapacity(Wire, rename="camel"):
     """A CSIStorageCapacity."""
 
     metadata: Meta | None = None
@@ -417,13 +421,13 @@ class StorageCapacity(Struct, rename="camel"):
     maximum_volume_size: str | int | float | None = None
 
 
-class AttachmentSource(Struct, rename="camel"):
+class AttachmentSource(Wire, rename="camel"):
     """What is attached."""
 
     persistent_volume_name: Text = None
 
 
-class AttachmentSpec(Struct, rename="camel"):
+class AttachmentSpec(Wire, rename="camel"):
     """A volume attachment's specification."""
 
     attacher: Text = None
@@ -431,33 +435,33 @@ class AttachmentSpec(Struct, rename="camel"):
     source: AttachmentSource | None = None
 
 
-class Attachment(Struct):
+class Attachment(Wire):
     """A VolumeAttachment."""
 
     metadata: Meta | None = None
     spec: AttachmentSpec | None = None
 
 
-class Namespace(Struct):
+class Namespace(Wire):
     """A Namespace."""
 
     metadata: Meta | None = None
 
 
-class DeviceClassSpec(Struct, rename="camel"):
+class DeviceClassSpec(Wire, rename="camel"):
     """A device class's specification."""
 
     extended_resource_name: Text = None
 
 
-class DeviceClass(Struct):
+class DeviceClass(Wire):
     """A DeviceClass."""
 
     metadata: Meta | None = None
     spec: DeviceClassSpec | None = None
 
 
-class Item(Struct, rename="camel"):
+class Item(Wire, rename="camel"):
     """Any object, as far as telling its kind needs."""
 
     kind: Text = None

@@ -53,7 +53,7 @@ def _take_over(c: Any, service: dict[str, Any]) -> None:
         _seconds(words.options.get("max-age")),
     )
     every = words.options.get("cull-every") or str(max(30, (default.idle_s or 600) // 10))
-    url = words.options.get("url") or "http://localhost:8081/hub/api"
+    url = words.options.get("url") or _api_url(c.JupyterHub)
     service["command"] = words.changed(
         {
             "url": url.rstrip("/").removesuffix("/api") + HERE,
@@ -64,12 +64,14 @@ def _take_over(c: Any, service: dict[str, Any]) -> None:
             "cull-admin-users": None,
         }
     )
-    c.JupyterHub.extra_handlers = [*_handlers(c), *routes(default)]
+    c.JupyterHub.extra_handlers.extend(routes(default))
 
 
-def _handlers(c: Any) -> list[Any]:
-    found = c.JupyterHub.get("extra_handlers")
-    return list(found) if isinstance(found, list | tuple) else []
+def _api_url(hub: Any) -> str:
+    """Where the hub's API is reached from within its own pod."""
+    base = str(hub.get("base_url") or "/").strip("/")
+    port = hub.get("hub_port") or 8081
+    return f"http://127.0.0.1:{port}/{base + '/' if base else ''}hub/api"
 
 
 def _seconds(text: str | None, unset: int | None = None) -> int | None:

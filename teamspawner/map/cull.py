@@ -60,14 +60,14 @@ def cull_words(times: CullTimes) -> str:
     """
     parts = []
     if times.idle_s is not None:
-        parts.append(f"after {_duration(times.idle_s)} idle")
+        parts.append(f"after {spell_duration(times.idle_s)} idle")
     if times.max_age_s is not None:
-        parts.append(f"after {_duration(times.max_age_s)} at the latest")
+        parts.append(f"after {spell_duration(times.max_age_s)} at the latest")
     return f"Stops {', '.join(parts)}" if parts else ""
 
 
-def _duration(seconds: int) -> str:
-    """The largest units that hold it: ``90 s``, ``30 min``, ``1 h 30 min``, ``3 d``."""
+def spell_duration(seconds: int) -> str:
+    """Print a duration in the largest units that hold it: ``90 s``, ``1 h 30 min``, ``3 d``."""
     if seconds % 60:
         return f"{seconds} s"
     minutes = seconds // 60

@@ -65,14 +65,14 @@ def _all(document: Document, found: Iterable[tuple[Path, Fault]]) -> tuple[Fault
 
 
 def _in_order(document: Document, found: Iterable[tuple[Path, Fault]]) -> list[Fault]:
-    """Sort by line; without lines by the order of the values, which dicts keep."""
-    ranks = {path: rank for rank, path in enumerate(document.lines)} or _ranks(document.value)
+    """Sort by line, and within a line by the order of the values, which dicts keep."""
+    ranks = _ranks(document.value)
 
-    def rank(item: tuple[Path, Fault]) -> int:
+    def rank(item: tuple[Path, Fault]) -> tuple[int, int]:
         path = item[0]
         while path and path not in ranks:
             path = path[:-1]
-        return document.lines.get(path, ranks.get(path, 0))
+        return document.lines.get(path, 0), ranks.get(path, 0)
 
     return [fault for _, fault in sorted(found, key=rank)]
 

@@ -14,9 +14,9 @@ _NOW = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
 
 
 def with_alternatives(offers: Sequence[Offer]) -> list[Offer]:
-    """Give every offer that cannot start the nearest one that can, where there is one."""
+    """Give every offer that cannot start at once the nearest that can, where there is one."""
     free = [offer for offer in offers if offer.startable and offer.verdict.status in _NOW]
-    return [offer if offer.startable else _with(offer, free) for offer in offers]
+    return [offer if offer.verdict.status in _NOW else _with(offer, free) for offer in offers]
 
 
 def _with(offer: Offer, free: Sequence[Offer]) -> Offer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Resources, Snapshot
+from teamspawner.capacity.objects import Candidate, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Map
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
@@ -56,7 +56,7 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
     candidate = moment.scene.pod_for(choice)
     requests = candidate.pod.spec.requests
     devices = sum(choice.devices.values())
-    verdict = _judged(choice, moment)
+    verdict = _judged(candidate, moment)
     caps: tuple[Cap, ...] = ()
     unread = moment.usage is None and has_caps(team, devices=bool(devices))
     if moment.usage is not None:
@@ -90,9 +90,10 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
 
 def appraise_profile(choice: Choice, moment: Moment) -> Offer:
     """Say whether one choice of the admin's own profiles can be had now."""
-    requests = moment.scene.pod_for(choice).pod.spec.requests
+    candidate = moment.scene.pod_for(choice)
+    requests = candidate.pod.spec.requests
     device = next((name for name in sorted(requests) if is_accelerator(name)), "")
-    verdict = _judged(choice, moment)
+    verdict = _judged(candidate, moment)
     if moment.scene.stale:
         verdict = _unknown(verdict, STALE)
     asked = Asked(
@@ -145,11 +146,11 @@ def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
     )
 
 
-def _judged(choice: Choice, moment: Moment) -> Verdict:
+def _judged(candidate: Candidate, moment: Moment) -> Verdict:
     if moment.snapshot is None:
         reason = Reason("Snapshot", "the cluster was never seen", detail="nodes", unknown=True)
         return Verdict(Status.UNKNOWN, reasons=(reason,))
-    return moment.scene.verdict(moment.scene.pod_for(choice), moment.snapshot)
+    return moment.scene.verdict(candidate, moment.snapshot)
 
 
 def _with_caps(verdict: Verdict, used_up: Cap | None, *, unread: bool, stale: bool) -> Verdict:

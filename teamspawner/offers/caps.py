@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import NodeState, Pod, Resources, Snapshot
@@ -17,6 +18,7 @@ from teamspawner.map import Team
 from teamspawner.offers.choices import START_LABEL, TEAM_LABEL, USER_LABEL
 from teamspawner.offers.reservations import Reservation
 
+_Key = TypeVar("_Key")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _STEM = 21
 _DIGITS = 8
@@ -82,7 +84,7 @@ class Usage:
 
     teams: Mapping[str, Held]
     people: Mapping[tuple[str, str], Held]
-    tokens: frozenset[str] = frozenset()
+    tokens: AbstractSet[str] = frozenset()
 
     def of(self, team: str, person: str) -> Holder:
         """What a team holds, and one person (by label) of it."""
@@ -99,8 +101,8 @@ class Usage:
                 1, each.requests.get("cpu", 0), each.requests.get("memory", 0), each.devices
             )
             who = (each.team, each.person)
-            teams[each.team] = teams.get(each.team, Held()).plus(take)
-            people[who] = people.get(who, Held()).plus(take)
+            _add(teams, each.team, take)
+            _add(people, who, take)
         return Usage(teams, people, self.tokens)
 
 
@@ -137,51 +139,63 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts the pods of a hub's teams; only nodes that changed are counted again.
+    """Counts the pods of a hub's teams; a change costs the pods of the nodes that changed.
 
     Attributes:
         namespaces: Where the hub's servers are; None: everywhere.
     """
 
     namespaces: frozenset[str] | None = None
-    _counted: dict[str, tuple[NodeState, tuple[_Entry, ...]]] = field(default_factory=dict)
-    _nodes: Mapping[str, NodeState] | None = None
+    _counted: dict[str, tuple[_Entry, ...]] = field(default_factory=dict)
+    _teams: dict[str, Held] = field(default_factory=dict)
+    _people: dict[tuple[str, str], Held] = field(default_factory=dict)
+    _tokens: set[str] = field(default_factory=set)
 
-    def of(self, snapshot: Snapshot) -> Usage:
-        """Who holds what, by the pods of a snapshot, placed or waiting."""
-        if snapshot.nodes is not self._nodes:
-            self._recount(snapshot.nodes)
-        people: dict[tuple[str, str], Held] = {}
-        holders: dict[str, Held] = {}
-        tokens = set()
-        waiting = self._entries(candidate.pod for candidate in snapshot.waiting)
-        for entry in (*self._placed(), *waiting):
-            holders[entry.team] = holders.get(entry.team, Held()).plus(entry.held)
-            who = (entry.team, entry.person)
-            people[who] = people.get(who, Held()).plus(entry.held)
-            tokens.add(entry.token)
-        return Usage(holders, people, frozenset(tokens - {""}))
+    def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
+        """Count the nodes of these names anew; one that is not in ``nodes`` is gone."""
+        for name in names:
+            for entry in self._counted.pop(name, ()):
+                self._take(entry, -1)
+                self._tokens.discard(entry.token)
+            if name in nodes:
+                entries = tuple(self._entries(nodes[name].pods))
+                if entries:
+                    self._counted[name] = entries
+                for entry in entries:
+                    self._take(entry, 1)
+                    self._tokens.add(entry.token)
 
-    def _recount(self, nodes: Mapping[str, NodeState]) -> None:
-        counted: dict[str, tuple[NodeState, tuple[_Entry, ...]]] = {}
-        for name, state in nodes.items():
-            known = self._counted.get(name)
-            if known is None or known[0] is not state:
-                known = (state, tuple(self._entries(state.pods)))
-            counted[name] = known
-        self._counted, self._nodes = counted, nodes
+    def usage(self, snapshot: Snapshot) -> Usage:
+        """Who holds what, by the pods placed and those of the snapshot that wait."""
+        waiting = tuple(self._entries(candidate.pod for candidate in snapshot.waiting))
+        if not waiting:
+            return Usage(self._teams, self._people, self._tokens)
+        teams, people = dict(self._teams), dict(self._people)
+        for entry in waiting:
+            _add(teams, entry.team, entry.held)
+            _add(people, (entry.team, entry.person), entry.held)
+        return Usage(teams, people, self._tokens | {entry.token for entry in waiting})
 
-    def _placed(self) -> Iterator[_Entry]:
-        for _, entries in self._counted.values():
-            yield from entries
+    def _take(self, entry: _Entry, sign: int) -> None:
+        held = entry.held if sign > 0 else Held(*(-value for value in entry.held))
+        _add(self._teams, entry.team, held)
+        _add(self._people, (entry.team, entry.person), held)
 
     def _entries(self, pods: Iterable[Pod]) -> Iterator[_Entry]:
         for pod in pods:
-            team = pod.labels.get(TEAM_LABEL)
+            labels = pod.labels
+            team = labels.get(TEAM_LABEL)
             if not team or (self.namespaces and pod.namespace not in self.namespaces):
                 continue
             requests = pod.spec.requests
             gpus = sum(amount for name, amount in requests.items() if is_accelerator(name))
             held = Held(1, requests.get("cpu", 0), requests.get("memory", 0), gpus)
-            labels = pod.labels
             yield _Entry(team, labels.get(USER_LABEL, ""), held, labels.get(START_LABEL, ""))
+
+
+def _add(to: dict[_Key, Held], key: _Key, held: Held) -> None:
+    total = to.get(key, Held()).plus(held)
+    if any(total):
+        to[key] = total
+    else:
+        to.pop(key, None)

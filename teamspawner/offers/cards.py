@@ -7,13 +7,13 @@ from typing import Any
 
 from teamspawner import units
 from teamspawner.capacity.objects import Resources
-from teamspawner.map import Cull, Map
+from teamspawner.map import Map
+from teamspawner.map.cull import CullTimes, cull_times, spell_duration
 from teamspawner.offers.appraise import Moment
 from teamspawner.offers.model import Card, FreeText, Kind, Offer, Option, OptionChoice
 from teamspawner.offers.rights import Right, Rights
 
 _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
 def tier_cards(
@@ -59,7 +59,7 @@ def _tier_card(parsed: Map, rights: tuple[Right, ...], offers: list[Offer], mome
         options=tuple(option for option in options if option is not None),
         offers=tuple(offers),
         description=variant.description,
-        facts=_facts(parsed, right),
+        facts=_facts(parsed, right, moment.scene.cull),
     )
 
 
@@ -68,13 +68,19 @@ def _summary(right: Right, offer: Offer) -> str:
     count = max(1, _count(offer)) if per_gpu else 1
     parts = [*_amounts(offer.requests, count)]
     if variant.kind is not Kind.NONE:
-        if variant.device_memory_bytes:
-            parts.append(f"{units.gib(variant.device_memory_bytes)} GPU memory")
-        others = (variant.shared_by or 0) - 1
-        shared = f"shared with up to {others} others" if others > 0 else "shared with others"
-        parts.append(_KINDS.get(variant.kind, shared))
+        parts.append(_device(right))
     told = " · ".join(parts)
     return f"per GPU: {told}" if per_gpu and len(variant.counts) > 1 else told
+
+
+def _device(right: Right) -> str:
+    variant = right.found.variant
+    others = (variant.shared_by or 0) - 1
+    shared = f"shared with up to {others} others" if others > 0 else "shared with others"
+    kind = _KINDS.get(variant.kind, shared)
+    if variant.device_memory_bytes is None:
+        return kind
+    return f"{units.gib(variant.device_memory_bytes)} GPU memory, {kind}"
 
 
 def _amounts(requests: Resources, count: int) -> Iterable[str]:
@@ -84,39 +90,20 @@ def _amounts(requests: Resources, count: int) -> Iterable[str]:
         yield units.gib(requests["memory"] // count)
 
 
-def _facts(parsed: Map, right: Right) -> dict[str, str]:
+def _facts(parsed: Map, right: Right, default: CullTimes) -> dict[str, str]:
     team = parsed.teams[right.team]
-    cull = tightest(right.found.tier.cull, team.cull)
+    times = cull_times(parsed, right.found.variant.tier, right.team, default)
     facts = {}
-    if cull.idle:
-        facts["Stops when idle"] = f"after {spell_duration(cull.idle)}"
-    if cull.max_age:
-        facts["At the latest"] = f"after {spell_duration(cull.max_age)}"
+    if times.idle_s is not None:
+        facts["Stops when idle"] = f"after {spell_duration(times.idle_s)}"
+    if times.max_age_s is not None:
+        facts["At the latest"] = f"after {spell_duration(times.max_age_s)}"
     if team.volumes:
         modes = {"ro": "read", "rw": "read, write"}
         facts["Storage"] = " · ".join(
             ("home", *(f"{volume.mount} ({modes[volume.mode]})" for volume in team.volumes))
         )
     return facts
-
-
-def tightest(first: Cull, second: Cull) -> Cull:
-    """The earlier of two rules for stopping servers."""
-
-    def earlier(*limits: int | None) -> int | None:
-        return min((limit for limit in limits if limit is not None), default=None)
-
-    return Cull.model_construct(
-        idle=earlier(first.idle, second.idle), max_age=earlier(first.max_age, second.max_age)
-    )
-
-
-def spell_duration(seconds: int) -> str:
-    """Print a duration for people: ``30 min``, ``12 h``, ``2 d``."""
-    for size, word in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {word}"
-    return f"{round(seconds / _MINUTE_S)} min" if seconds > _MINUTE_S else f"{seconds} s"
 
 
 def _gpus(offers: Sequence[Offer], right: Right, moment: Moment) -> Option | None:

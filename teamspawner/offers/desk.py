@@ -6,7 +6,8 @@ no connection; what it remembers is only what it read of nodes that have not cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -16,17 +17,16 @@ from teamspawner.map import Map, Tier
 from teamspawner.offers.alternatives import with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
-from teamspawner.offers.caps import Tally, Usage, person_label
+from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
-from teamspawner.offers.choices import Pick, build
-from teamspawner.offers.fleet import Fleet, Fleets
+from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
-from teamspawner.offers.rights import Right, Rights, rights_of
+from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.scene import Scene
-from teamspawner.offers.variants import Sizes
+from teamspawner.offers.stock import Stock
 
 _REASONS = {
     Status.QUOTA_BLOCKED: (409, "quota"),
@@ -57,23 +57,17 @@ class Desk:
     ) -> None:
         self.map = parsed
         self.broken = broken
-        self._fleets = Fleets()
-        self._sizes = Sizes()
-        self._tally = Tally(namespaces)
+        self._stock = Stock(None if broken else parsed, namespaces)
 
     # --- what there is ------------------------------------------------------------------
 
     def rights(self, person: Person, scene: Scene) -> Rights:
         """What the map gives a person, whether it is free or not."""
-        if self.map is None or self.broken:
-            return Rights((), (), (), ())
-        return rights_of(self.map, person, self.fleets(scene), blind=scene.blind)
+        return self._stock.rights(person, scene.snapshot)
 
     def fleets(self, scene: Scene) -> tuple[Fleet, ...]:
         """The accelerators of the cluster; none when nodes were never seen."""
-        if scene.snapshot is None or scene.blind:
-            return ()
-        return self._fleets.of(scene.snapshot)
+        return self._stock.fleets(scene.snapshot)
 
     def plan(self, person: Person, scene: Scene) -> tuple[Choice, ...]:
         """Every choice that a listing judges; ``scene.pod_for`` must answer for each.
@@ -100,7 +94,7 @@ class Desk:
             person=person,
             teams=rights.teams,
             cards=_default_card(cards),
-            hidden=(*rights.hidden, *hidden),
+            hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
@@ -167,15 +161,8 @@ class Desk:
 
     # --- inside -------------------------------------------------------------------------
 
-    def _choices(self, right: Right, scene: Scene) -> list[Choice]:
-        assert self.map is not None
-        made = []
-        for count in right.counts:
-            size = self._sizes.of(right.found, count, scene.snapshot)
-            if size is not None:
-                pick = Pick(count, right.team, right.image)
-                made.append(build(self.map, right.found, size, pick))
-        return made
+    def _choices(self, right: Right, scene: Scene) -> tuple[Choice, ...]:
+        return self._stock.choices(right, scene.snapshot)
 
     def _own(self, scene: Scene) -> list[tuple[Mapping[str, Any], tuple[Choice, ...]]]:
         if self.broken:
@@ -215,9 +202,9 @@ class Desk:
         if snapshot is None:
             return Moment(scene, None, None, label)
         usage: Usage | None = None
-        tokens: frozenset[str] = frozenset()
+        tokens: AbstractSet[str] = frozenset()
         if not scene.unread:
-            counted = self._tally.of(snapshot)
+            counted = self._stock.usage(snapshot)
             tokens = counted.tokens
             usage = counted.with_reservations(scene.held)
         if scene.place is not None and not scene.stale:
@@ -234,17 +221,16 @@ class Desk:
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
     ) -> tuple[Choice, ...]:
-        assert self.map is not None
-        choices = []
-        for right, count, image in wanted.within(found):
-            size = self._sizes.of(right.found, count, scene.snapshot)
-            if size is not None:
-                choices.append(build(self.map, right.found, size, Pick(count, right.team, image)))
+        made = (
+            self._stock.choice(right, count, image, scene.snapshot)
+            for right, count, image in wanted.within(found)
+        )
+        choices = tuple(choice for choice in made if choice is not None)
         if not choices:
             if scene.blind or scene.unread:
                 raise ChoiceError(503, "unknown", NOT_SEEN)
             raise ChoiceError(403, "forbidden", NOT_YOURS)
-        return tuple(choices)
+        return choices
 
     def _appraised(self, choice: Choice, rights: Rights, moment: Moment) -> Offer:
         if choice.team is None or self.map is None:
@@ -297,6 +283,15 @@ def _is_of(slug: str, key: str, tier: Tier) -> bool:
     return slug == key or (tier.gpu is not None and slug.startswith(f"{key}-"))
 
 
+def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hidden, ...]:
+    """Every slug that is not shown once, with all that keeps it back."""
+    whys: dict[str, dict[str, None]] = {}
+    for each in hidden:
+        if each.slug not in shown:
+            whys.setdefault(each.slug, {})[each.why] = None
+    return tuple(Hidden(slug, "; ".join(why)) for slug, why in whys.items())
+
+
 def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
     """Mark one card as the default: the first tier, else the admin's default profile."""
     tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
@@ -312,4 +307,5 @@ def refusal_of(offer: Offer) -> ChoiceError:
     said = offer.sentence
     if offer.alternative is not None:
         said = f"{said} Nearest that fits: {offer.alternative.title}."
-    return ChoiceError(status, reason, said, offer.alternative)
+    wanted = (offer.tier, offer.model or "", offer.team or "")
+    return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
-from teamspawner.capacity.objects import Node, NodeState, NodeTerm, Snapshot
+from teamspawner.capacity.objects import Node, NodeState, NodeTerm
 from teamspawner.map import Map
 from teamspawner.offers.model import Kind
 
@@ -83,27 +83,31 @@ class Fleet:
 
 @dataclass(slots=True)
 class Fleets:
-    """Keeps what was read of each node, so that only changed nodes are read again."""
+    """The fleets of a cluster; a change costs the nodes that changed, their pods cost nothing."""
 
     _read: dict[str, tuple[Node, tuple[Device, ...]]] = field(default_factory=dict)
-    _nodes: Mapping[str, NodeState] | None = None
-    _fleets: tuple[Fleet, ...] = ()
+    _fleets: tuple[Fleet, ...] | None = None
 
-    def of(self, snapshot: Snapshot) -> tuple[Fleet, ...]:
-        """The fleets of a snapshot, by tail."""
-        if snapshot.nodes is self._nodes:
-            return self._fleets
-        changed = len(snapshot.nodes) != len(self._read)
-        read: dict[str, tuple[Node, tuple[Device, ...]]] = {}
-        for name, state in snapshot.nodes.items():
+    def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
+        """Read the nodes of these names anew; one that is not in ``nodes`` is gone."""
+        for name in names:
+            node = nodes[name].node if name in nodes else None
             known = self._read.get(name)
-            if known is None or known[0] is not state.node:
-                known = (state.node, devices_of(state.node))
-                changed = True
-            read[name] = known
-        self._read, self._nodes = read, snapshot.nodes
-        if changed:
-            self._fleets = _grouped({name: devices for name, (_, devices) in read.items()})
+            if node is not None and known is not None and known[0] is node:
+                continue
+            before = known[1] if known else ()
+            devices = devices_of(node) if node is not None else ()
+            if node is None:
+                self._read.pop(name, None)
+            else:
+                self._read[name] = (node, devices)
+            if devices != before:
+                self._fleets = None
+
+    def all(self) -> tuple[Fleet, ...]:
+        """The fleets, by tail."""
+        if self._fleets is None:
+            self._fleets = _grouped({name: found for name, (_, found) in self._read.items()})
         return self._fleets
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from teamspawner.map import Image, Map, Team, teams_of
-from teamspawner.offers.fleet import Fleet
-from teamspawner.offers.model import Hidden, Person
-from teamspawner.offers.variants import Absent, Found, variants
+from teamspawner.map import Image, Map, Team
+from teamspawner.offers.model import Hidden
+from teamspawner.offers.variants import Absent, Found
 
 
 class Right(NamedTuple):
@@ -48,28 +47,32 @@ class Rights(NamedTuple):
         return tuple(right for right in self.rights if right.found.variant.slug == slug)
 
 
-def rights_of(parsed: Map, person: Person, fleets: Iterable[Fleet], *, blind: bool) -> Rights:
-    """Say what a person may have.
+def rights_of(
+    parsed: Map, teams: tuple[str, ...], found: Iterable[Found | Absent], *, blind: bool
+) -> Rights:
+    """Say what the members of these teams may have.
 
     Args:
         parsed: The map.
-        person: Who asks.
-        fleets: The accelerators of the cluster.
-        blind: Whether the nodes were never seen, so that none is known.
+        teams: Keys of a person's teams, in the order of the map.
+        found: The variants that there are.
+        blind: Whether the nodes were never seen, so that no accelerator is known.
     """
-    teams = teams_of(parsed, person.groups)
     given = tuple(
         key for key in parsed.tiers if any(key in parsed.teams[team].tiers for team in teams)
     )
     rights: list[Right] = []
     hidden: list[Hidden] = []
-    for each in variants(parsed, fleets):
+    for each in found:
         if isinstance(each, Absent):
             why = "the nodes are not seen, so accelerators are not known" if blind else each.why
             hidden.append(Hidden(each.slug, why if each.tier in given else _not_given(each.tier)))
             continue
-        for found in _of_variant(parsed, each, teams):
-            (rights if isinstance(found, Right) else hidden).append(found)  # type: ignore[arg-type]
+        for one in _of_variant(parsed, each, teams):
+            if isinstance(one, Right):
+                rights.append(one)
+            else:
+                hidden.append(one)
     return Rights(teams, given, tuple(rights), tuple(hidden))
 
 

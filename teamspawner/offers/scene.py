@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.verdict import Verdict
+from teamspawner.map.cull import CullTimes
 from teamspawner.offers.model import Choice
 from teamspawner.offers.reservations import Reservation
 
@@ -32,6 +33,7 @@ class Scene:
         stale: True when the snapshot is too old for any verdict.
         profiles: The admin's own profiles that this person may have, with slugs; None when
             the admin set none at all.
+        cull: When servers are stopped where the map says nothing; for words only.
     """
 
     snapshot: Snapshot | None
@@ -41,6 +43,7 @@ class Scene:
     held: tuple[Reservation, ...] = ()
     stale: bool = False
     profiles: Sequence[Mapping[str, Any]] | None = None
+    cull: CullTimes = field(default_factory=CullTimes)
 
     @property
     def blind(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from teamspawner.capacity.objects import Node, NodeState, Resources, Snapshot, Toleration
+from teamspawner.capacity.objects import Node, NodeState, Snapshot, Toleration
 from teamspawner.map import Map, Tier
 from teamspawner.offers.fleet import SLUG_MAX, Fleet, short_hash
 from teamspawner.offers.model import Kind, Variant
@@ -145,9 +145,33 @@ def variant_slug(tiers: Iterable[str], key: str, tail: str) -> str:
 
 @dataclass(slots=True)
 class Sizes:
-    """How large a variant is; keeps what always runs on each node until the node changes."""
+    """How large a variant is.
 
-    _room: dict[str, tuple[NodeState, Resources]] = field(default_factory=dict)
+    What ordinary pods do costs nothing: only a change of a node, or of what always
+    runs on it, makes shares be worked out again.
+    """
+
+    _rooms: dict[str, tuple[Node, dict[str, int]]] = field(default_factory=dict)
+    _smallest: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    generation: int = 0
+    """Grows whenever a share may have changed."""
+
+    def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
+        """Look at the nodes of these names anew; one that is not in ``nodes`` is gone."""
+        for name in names:
+            known = self._rooms.get(name)
+            if name not in nodes:
+                self._rooms.pop(name, None)
+                self._forget()
+                continue
+            now = (nodes[name].node, _net(nodes[name]))
+            if known is None or known[0] is not now[0] or known[1] != now[1]:
+                self._rooms[name] = now
+                self._forget()
+
+    def _forget(self) -> None:
+        self._smallest.clear()
+        self.generation += 1
 
     def of(self, found: Found, count: int, snapshot: Snapshot | None) -> Size | None:
         """The size of one server; None when it follows from nodes that are not known.
@@ -159,11 +183,11 @@ class Sizes:
         """
         tier = found.tier
         if tier.share is not None:
-            room = self._smallest(found, snapshot)
+            room = self._least(found, snapshot)
             return _fixed({name: int(size * tier.share) for name, size in room.items()})
         if tier.per_gpu == "fair":
             return _fixed(
-                {name: size * count for name, size in self._smallest(found, snapshot).items()}
+                {name: size * count for name, size in self._least(found, snapshot).items()}
             )
         if tier.per_gpu is not None:
             cpu, memory = tier.per_gpu.cpu, tier.per_gpu.memory
@@ -176,51 +200,48 @@ class Sizes:
             tier.memory.limit if tier.memory else None,
         )
 
-    def _smallest(self, found: Found, snapshot: Snapshot | None) -> dict[str, int]:
+    def _least(self, found: Found, snapshot: Snapshot | None) -> dict[str, int]:
         """CPU and memory of the smallest usable node (per device, for ``fair``)."""
         if snapshot is None or snapshot.unseen & {"nodes", "pods"}:
             return {}
+        key = (found.variant.tier, found.variant.slug)
+        if key not in self._smallest:
+            self._smallest[key] = self._work_out(found)
+        return self._smallest[key]
+
+    def _work_out(self, found: Found) -> dict[str, int]:
+        names = found.fleet.members if found.fleet else self._rooms
         fitting = [
-            state
-            for state in self._candidates(found, snapshot)
-            if selects(found.tier.nodes.selector, state.node)
+            name
+            for name in names
+            if name in self._rooms and selects(found.tier.nodes.selector, self._rooms[name][0])
         ]
         tolerated = tolerations_of(found)
-        usable = [
-            state
-            for state in fitting
-            if is_usable(state.node) and tolerates_all(tolerated, state.node)
-        ]
-        sizes = [self._part(found, state) for state in usable or fitting]
+        usable = [name for name in fitting if _takes(self._rooms[name][0], tolerated)]
+        sizes = [self._part(found, name) for name in usable or fitting]
         sizes = [size for size in sizes if min(size.values()) > 0]
         if not sizes:
             return {}
         return {name: min(size[name] for size in sizes) for name in ("cpu", "memory")}
 
-    @staticmethod
-    def _candidates(found: Found, snapshot: Snapshot) -> Iterator[NodeState]:
-        names = found.fleet.members if found.fleet else snapshot.nodes
-        return (snapshot.nodes[name] for name in names if name in snapshot.nodes)
-
-    def _part(self, found: Found, state: NodeState) -> dict[str, int]:
-        room = self._net(state)
-        devices = 1
+    def _part(self, found: Found, name: str) -> dict[str, int]:
+        room, devices = self._rooms[name][1], 1
         if found.fleet is not None and found.tier.per_gpu == "fair":
-            devices = found.fleet.members[state.node.name].count or 1
-        return {name: room[name] // devices for name in ("cpu", "memory")}
+            devices = found.fleet.members[name].count or 1
+        return {resource: amount // devices for resource, amount in room.items()}
 
-    def _net(self, state: NodeState) -> Resources:
-        """Allocatable less what DaemonSet and static pods of the node ask for."""
-        known = self._room.get(state.node.name)
-        if known is not None and known[0] is state:
-            return known[1]
-        resident = [pod.spec.requests for pod in state.pods if pod.spec.resident]
-        room = {
-            name: state.node.allocatable.get(name, 0) - sum(r.get(name, 0) for r in resident)
-            for name in ("cpu", "memory")
-        }
-        self._room[state.node.name] = (state, room)
-        return room
+
+def _takes(node: Node, tolerated: tuple[Toleration, ...]) -> bool:
+    return is_usable(node) and tolerates_all(tolerated, node)
+
+
+def _net(state: NodeState) -> dict[str, int]:
+    """Allocatable less what DaemonSet and static pods of the node ask for."""
+    resident = [pod.spec.requests for pod in state.pods if pod.spec.resident]
+    return {
+        name: state.node.allocatable.get(name, 0) - sum(each.get(name, 0) for each in resident)
+        for name in ("cpu", "memory")
+    }
 
 
 def _fixed(size: Mapping[str, int]) -> Size | None:

@@ -7,14 +7,16 @@ answers every choice without a script.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from teamspawner.offers.model import Card, FreeText, Listing, Offer, Option
+from teamspawner.offers.model import Alternative, Card, FreeText, Listing, Offer, Option, Usage
 from teamspawner.page import words
 
 _TILE_LETTERS = 4
 _TILES = 8
+_TYPED_LETTERS = 1000
 
 
 @dataclass(slots=True)
@@ -40,20 +42,38 @@ class OptionView:
     choices: list[ChoiceView]
     free_text: FreeText | None
     typed: str = ""
-    other: bool = False
-    """True when the person types a value instead of choosing one."""
+    """What the person typed earlier instead of choosing; empty when a choice was made."""
+
+
+@dataclass(slots=True)
+class UsageView:
+    """A cap as one sentence and a bar; the lengths end at the cap."""
+
+    words: str
+    cap: int
+    used: int
+    adds: int
 
 
 @dataclass(slots=True)
 class OfferView:
-    """One offer of a card; ``block`` is the class that its style rule shows."""
+    """One offer of a card.
+
+    ``block`` is the class list of everything that shows with it; ``why`` the sentence
+    when there is something to explain; ``link`` the form fields that take the
+    alternative ``other``, as JSON, and empty when there is none.
+    """
 
     block: str
     offer: Offer
     state: words.State
+    badge: str
+    why: str
+    other: Alternative | None
+    link: str
     sizes: tuple[tuple[str, str], ...]
-    link: tuple[tuple[str, str], ...]
-    """Form fields that take the alternative; empty when there is none."""
+    line: str
+    usage: list[UsageView]
 
 
 @dataclass(slots=True)
@@ -64,7 +84,6 @@ class CardView:
     card: Card
     startable: bool
     checked: bool
-    lead: OfferView | None
     offers: list[OfferView]
     options: list[OptionView]
 
@@ -155,23 +174,48 @@ def _card(number: int, card: Card, selected: Mapping[str, str], *, checked: bool
         for place, option in enumerate(card.options)
     ]
     offers = [
-        OfferView(f"{ident}-o{place}", offer, words.state(offer), words.sizes(offer), _link(offer))
+        _offer(f"{ident}-o{place}", offer, lead=offer is lead)
         for place, offer in enumerate(card.offers)
     ]
-    shown = next((view for view in offers if view.offer is lead), None)
-    return CardView(ident, card, _startable(card), checked, shown, offers, options)
+    return CardView(ident, card, _startable(card), checked, offers, options)
 
 
-def _link(offer: Offer) -> tuple[tuple[str, str], ...]:
+def _offer(ident: str, offer: Offer, *, lead: bool) -> OfferView:
+    state = words.state(offer)
+    plain = state.name == "free" and offer.startable
+    sizes = words.sizes(offer)
+    return OfferView(
+        f"ts-of {ident} ts-lead" if lead else f"ts-of {ident}",
+        offer,
+        state,
+        offer.badge or state.words,
+        "" if plain else offer.sentence,
+        offer.alternative,
+        _link(offer),
+        sizes,
+        words.line(sizes),
+        [_usage(use) for use in offer.usage],
+    )
+
+
+def _usage(use: Usage) -> UsageView:
+    told = f"{use.team}: {use.used} of {use.cap} {use.what}"
+    after = f", {use.used + use.adds} with this one" if use.adds else ""
+    used = min(use.used, use.cap)
+    return UsageView(told + after, max(use.cap, 1), used, min(use.adds, use.cap - used))
+
+
+def _link(offer: Offer) -> str:
     other = offer.alternative
-    if other is None:
-        return ()
-    fields = ((field(other.slug, name), value) for name, value in other.options.items())
-    return (("profile", other.slug), *fields)
+    if other is None or offer.startable:
+        return ""
+    fields = {field(other.slug, name): value for name, value in other.options.items()}
+    return json.dumps({"profile": other.slug, **fields})
 
 
 def _option(ident: str, slug: str, option: Option, picked: Mapping[str, str]) -> OptionView:
-    typed = picked.get(f"{option.name}--unlisted-choice", "") if option.free_text else ""
+    stored = picked.get(f"{option.name}--unlisted-choice", "") if option.free_text else ""
+    typed = stored[:_TYPED_LETTERS]
     value = _value(option, picked.get(option.name))
     choices = [
         ChoiceView(
@@ -192,7 +236,6 @@ def _option(ident: str, slug: str, option: Option, picked: Mapping[str, str]) ->
         choices,
         option.free_text,
         typed,
-        bool(typed),
     )
 
 
@@ -224,9 +267,9 @@ def _rules(view: CardView) -> Iterator[str]:
                 yield f".ts:has(#{choice.ident}:checked) .{choice.ident}-v{{display:inline}}"
     if not view.many:
         return
-    for offer in view.offers:
+    for place, offer in enumerate(view.offers):
         test = ".ts" + "".join(f":has(#{i}:checked)" for i in _conditions(view, offer))
-        yield f"{test} .{offer.block}{{display:contents}}"
+        yield f"{test} .{ident}-o{place}{{display:contents}}"
         yield f"{test} .{ident}-none{{display:none}}"
 
 

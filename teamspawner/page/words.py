@@ -76,6 +76,11 @@ def sizes(offer: Offer) -> tuple[tuple[str, str], ...]:
     return tuple((label, text) for label, text in rows if text)
 
 
+def line(sizes: tuple[tuple[str, str], ...]) -> str:
+    """The sizes in one short line, to follow a title: `` · CPU 7 · 55 GiB``."""
+    return "".join(f" · CPU {text}" if name == "CPU" else f" · {text}" for name, text in sizes)
+
+
 def _span(requests: Resources, limits: Resources, name: str, show: object) -> str:
     assert callable(show)
     low, high = requests.get(name, 0), limits.get(name, 0)

@@ -31,6 +31,7 @@ _CLUSTER_WIDE = {
 }
 _PLURALS = {
     "CSIStorageCapacity": "csistoragecapacities",
+    "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",
 }
 _STATUS_TAKEN_AT_BIRTH = {"Node"}

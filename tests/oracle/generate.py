@@ -36,7 +36,7 @@ FEATURES = (
 )
 BASIC = frozenset(
     {"taints", "cordon", "selector", "affinity", "ports", "pods", "extended", "ephemeral"}
-    | {"init", "overhead", "spread", "podaffinity"}
+    | {"init", "spread", "podaffinity", "hugepages"}
 )
 """What a scheduler process can be asked without claims, quick enough for hundreds of pods."""
 

@@ -52,6 +52,7 @@ class Preview:
     Attributes:
         pages: Name to a function that makes the listing; tests change these.
         away: True makes the offers unreachable, as when the hub restarts.
+        signed_out: True makes them forbidden, as when the session has ended.
         posted: What the forms sent, newest last.
         later: Seconds the clock is put forward.
     """
@@ -59,6 +60,7 @@ class Preview:
     def __init__(self) -> None:
         self.pages = dict(PAGES)
         self.away = False
+        self.signed_out = False
         self.posted: list[dict[str, list[str]]] = []
         self.fetched = 0
         self.later = 0.0
@@ -89,6 +91,8 @@ class Preview:
         self.fetched += 1
         if self.away:
             raise web.HTTPServiceUnavailable
+        if self.signed_out:
+            raise web.HTTPForbidden
         return web.Response(text=self.form(request.match_info["page"]), content_type="text/html")
 
     async def page(self, request: web.Request) -> web.Response:

@@ -42,6 +42,8 @@
 
   // ---- The Start button
 
+  let lost = false;
+
   function settle() {
     const pick = chosen();
     const stop = [...root.querySelectorAll(".ts-side .ts-stop")].find(seen);
@@ -50,7 +52,8 @@
     const can = Boolean(pick) && !stop && !off && !start().hasAttribute("aria-busy");
     start().disabled = !can;
     const none = root.querySelector(".ts-pick:not(:disabled)");
-    const why = pick ? "" : none ? "Choose a server first." : "Nothing can start now.";
+    const gone = lost ? "Something you chose is not offered any more. Please look again." : "";
+    const why = !none ? "Nothing can start now." : pick ? gone : gone || "Choose a server first.";
     if (cannot.textContent !== why) cannot.textContent = why;
     for (const typed of root.querySelectorAll(".ts-typed:not(.ts-always) input")) {
       typed.disabled = !seen(typed.parentElement);
@@ -61,7 +64,7 @@
   // Take what a "nearest that fits" link names: the same fields that a form would send.
   function take(link) {
     const fields = JSON.parse(link.dataset.fields);
-    for (const [name, value] of fields) {
+    for (const [name, value] of Object.entries(fields)) {
       for (const input of root.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
         if (input.type === "radio") input.checked = input.checked || (input.value === value && !input.disabled);
         else if (input.tagName === "SELECT") input.value = value;
@@ -73,6 +76,7 @@
   }
 
   function changed() {
+    lost = false;
     const why = settle();
     const pick = chosen();
     if (!pick) return;
@@ -181,9 +185,15 @@
     return node;
   }
 
-  function same(old, fresh) {
-    return old.nodeName === fresh.nodeName && (old.id || "") === (fresh.id || "");
+  // What an element stands for. Ids that count (ts-3-0-1) move on when a card comes or goes.
+  function key(element) {
+    if (element.nodeType !== Node.ELEMENT_NODE) return "";
+    if (element.nodeName === "OPTION") return element.getAttribute("value");
+    if (element.dataset.key !== undefined) return element.dataset.key;
+    return /^ts-\d/.test(element.id) ? "" : element.id;
   }
+
+  const same = (old, fresh) => old.nodeName === fresh.nodeName && key(old) === key(fresh);
 
   // Make `old` like `fresh` without replacing nodes, so that focus, open menus and choices stay.
   function morph(old, fresh) {
@@ -205,20 +215,31 @@
     for (const each of left) if (each.id !== "ts-note") each.remove();
   }
 
+  // What would be sent for the chosen card.
+  function wanted() {
+    const pick = chosen();
+    if (!pick) return "";
+    const fields = [...pick.closest(".ts-card").querySelectorAll("input, select")];
+    const sent = fields.filter((each) => each.type !== "radio" || each.checked);
+    return JSON.stringify(sent.map((each) => [each.name, each.value]));
+  }
+
   function renew(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("teamspawner");
     if (!fresh) throw new Error("no page in the answer");
     const forgot = root.classList.contains("ts-forgotten");
     const before = statuses();
+    const choice = wanted();
     morph(root, fresh);
+    lost = lost || (choice !== "" && wanted() !== choice);
     root.classList.remove("ts-forgotten");
     measured(fresh.dataset.age);
-    const why = settle();
-    const news = [];
+    const why = settle() || (lost ? text(document.getElementById("ts-cannot")) : "");
+    const news = why ? [why] : [];
     for (const [id, { kind, words: told }] of statuses()) {
       if (!forgot && before.has(id) && before.get(id).kind !== kind) news.push(told);
     }
-    if (news.length) say([...news.slice(0, 4), why].filter(Boolean).join(". "));
+    if (news.length) say(news.slice(0, 4).join(". "));
   }
 
   let wait = EVERY_S;

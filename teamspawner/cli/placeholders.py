@@ -1,0 +1,110 @@
+"""Placeholders for GPU machines, which the chart does not have: one Deployment for each tier.
+
+A placeholder asks for what the tier's smallest server would. It is of a class that every
+server outranks, so the scheduler puts it out the moment somebody starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teamspawner.map import Map, Tier
+from teamspawner.map.schema import Pool
+
+MI = 2**20
+PRIORITY = "teamspawner-placeholder"
+USUAL = "nvidia.com/gpu"
+PAUSE = "registry.k8s.io/pause:3.10.1"
+
+
+def deployments(the_map: Map, replicas: int, release: str, namespace: str) -> list[dict[str, Any]]:
+    """A Deployment for each tier with accelerators, and each pool that can hold it.
+
+    Args:
+        the_map: A sound map. Pools with accelerators say which resource and machines;
+            without any, the tier's own node selector and ``nvidia.com/gpu`` are taken.
+        replicas: How many places each keeps.
+        release: The chart's release, whose user scheduler places them.
+        namespace: Where the hub runs.
+    """
+    pools: list[Pool | None] = [pool for pool in the_map.pools if pool.gpu]
+    made = []
+    for key, tier in the_map.tiers.items():
+        for pool in (pools or [None]) if tier.gpu else []:
+            name = f"placeholder-{key}" + (f"-{_plain(pool.name)}" if pool is not None else "")
+            pod = _pod(tier, pool, release)
+            made.append(_deployment(name[:63].rstrip("-"), namespace, replicas, pod))
+    return made
+
+
+def _plain(name: str) -> str:
+    """A pool's name as part of an object's name."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
+
+
+def _deployment(name: str, namespace: str, replicas: int, pod: dict[str, Any]) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/name": "teamspawner-placeholder", "teamspawner/placeholder": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {**labels, "app.kubernetes.io/part-of": "teamspawner"},
+        },
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": dict(labels)},
+            "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
+        },
+    }
+
+
+def _pod(tier: Tier, pool: Pool | None, release: str) -> dict[str, Any]:
+    resource = next(iter(pool.gpu)) if pool is not None else USUAL
+    size = _size(tier, resource)
+    selector = {**tier.nodes.selector, **(pool.labels if pool is not None else {})}
+    known = (*tier.nodes.tolerations, *(pool.taints if pool is not None else ()))
+    taints = [each.model_dump(exclude_none=True, exclude_defaults=True) for each in known]
+    taints.append({"key": resource, "operator": "Exists", "effect": "NoSchedule"})
+    dedicated = ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
+    taints += [{"key": key, "value": "user", "effect": "NoSchedule"} for key in dedicated]
+    return {
+        "priorityClassName": PRIORITY,
+        "schedulerName": f"{release}-user-scheduler",
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        **({"nodeSelector": selector} if selector else {}),
+        "tolerations": taints,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65534,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "pause",
+                "image": PAUSE,
+                "resources": {"requests": size, "limits": dict(size)},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }
+        ],
+    }
+
+
+def _size(tier: Tier, resource: str) -> dict[str, str]:
+    """What the smallest server of the tier asks for; a fair share keeps devices only."""
+    count = min(tier.gpu.counts) if tier.gpu else 1
+    size = {"cpu": "100m", "memory": "128Mi"}
+    if tier.per_gpu is not None and not isinstance(tier.per_gpu, str):
+        if tier.per_gpu.cpu:
+            size["cpu"] = f"{tier.per_gpu.cpu * count}m"
+        if tier.per_gpu.memory:
+            size["memory"] = f"{-(-tier.per_gpu.memory * count // MI)}Mi"
+    elif tier.cpu and tier.memory:
+        size = {"cpu": f"{tier.cpu.request}m", "memory": f"{-(-tier.memory.request // MI)}Mi"}
+    return {**size, resource: str(count)}

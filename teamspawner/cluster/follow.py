@@ -1,0 +1,410 @@
+"""Follow one kind of object: list it once, then watch, for ever.
+
+A list is made again only when the API says that the watch cannot go on (410) or
+sends what cannot be read. Every other trouble is waited out, at most ten seconds
+at a time, and the watch goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.receive import Event, HalfError, Receiver
+
+__all__ = ["Follower", "Settings", "Source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to watch.
+
+    Attributes:
+        page: Objects per page of a list. Small pages keep the loop free and the
+            memory low; each costs a round trip.
+        silence_s: A connection silent for so long is taken as cut. A healthy API
+            server sends a bookmark every minute.
+        longest_wait_s: The most to wait between two tries.
+        refused_wait_s: How long to wait after "forbidden" before asking again, so that
+            rights given later are noticed without a restart.
+        slice_s: How long to work before others on the loop get their turn.
+        compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.
+        streamed: Take the list as a stream where the server can; False always asks for pages.
+        stream_silence_s: A streamed list that stalls so long is asked for in pages instead.
+        period_s: How long one watch lasts before the server ends it.
+    """
+
+    page: int = 250
+    silence_s: float = 120.0
+    longest_wait_s: float = 10.0
+    refused_wait_s: float = 30.0
+    slice_s: float = 0.004
+    compressed: bool = False
+    streamed: bool = True
+    stream_silence_s: float = 15.0
+    period_s: int = 420
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a kind is served: its plural name, path, and what is left out."""
+
+    kind: str
+    path: str
+    selector: str = ""
+
+
+class GoneError(Exception):
+    """The version asked for is too old: the list must be made again."""
+
+
+class AnsweredError(Exception):
+    """The API answered, but not with what was asked for."""
+
+    def __init__(self, status: int, message: str, retry_after_s: float | None) -> None:
+        super().__init__(f"HTTP {status}: {message}" if message else f"HTTP {status}")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+_NO_STREAM = frozenset({400, 404, 405, 406, 415, 422, 501})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, HalfError, ValueError)
+_LONGEST_LINE = 1 << 25
+_WORDS = 300
+
+
+@dataclass(slots=True)
+class Follower:
+    """Keeps the state of one kind.
+
+    Attributes:
+        synced: Set when the first list is complete, or when it is known that the
+            kind may not be seen or does not exist.
+        heard: Monotonic time of the last event, bookmark or complete list; None before.
+        lists: How many lists were completed.
+        refused: Why the kind is not seen, in words; empty when it is.
+        trouble: What went wrong last, in words; empty since it went right again.
+    """
+
+    source: Source
+    receiver: Receiver
+    connection: Connection
+    session: aiohttp.ClientSession
+    settings: Settings
+    tell: Callable[[str], None]
+    heard_now: Callable[[], None]
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: float | None = None
+    lists: int = 0
+    refused: str = ""
+    trouble: str = ""
+    connected: bool = False
+    _version: str = ""
+    _wait: float = 0.0
+    _streams: bool = True
+    _garbled: str = ""
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        while True:
+            pause = await self._once()
+            self.connected = False
+            if pause:
+                await asyncio.sleep(pause)
+
+    def again(self) -> None:
+        """Make the list again at the next turn."""
+        self._version = ""
+
+    async def _once(self) -> float:
+        """Do one list or one watch; return how long to wait before the next."""
+        begun = time.monotonic()
+        try:
+            if self._version:
+                await self._watch(self._version)
+            else:
+                await self._list()
+        except GoneError:
+            self._version = ""
+            return self._backoff()
+        except AnsweredError as error:
+            return await self._answered(error)
+        except HalfError as error:
+            self._cut(f"half an answer: {error}")
+            self._garble()
+            return self._backoff()
+        except _TROUBLE as error:
+            self._cut(f"{type(error).__name__}: {error}"[:_WORDS])
+            return self._backoff()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watch never ends
+            self._cut(f"unexpected {type(error).__name__}: {error}"[:_WORDS])
+            self._version = ""
+            return self._backoff()
+        # A server that ends every watch at once is not asked in a tight loop.
+        return 0.0 if time.monotonic() - begun > 1 else self._backoff()
+
+    async def _answered(self, error: AnsweredError) -> float:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            await self.connection.renew()
+        if error.status in _REFUSED:
+            self._forbidden(f"the hub may not list and watch {self.source.kind} ({error})")
+            first = error.status == HTTPStatus.UNAUTHORIZED and self._wait < 1
+            return self._backoff() if first else self._jitter(self.settings.refused_wait_s)
+        if error.status == HTTPStatus.NOT_FOUND:
+            self._absent()
+            return self._jitter(self.settings.refused_wait_s * 10)
+        self._cut(str(error)[:_WORDS])
+        if error.retry_after_s is not None:
+            return min(error.retry_after_s, 60.0) + self._jitter(0.2)
+        return self._backoff()
+
+    def _forbidden(self, why: str) -> None:
+        if not self.refused:
+            self.tell(why)
+        self.refused = why
+        self._version = ""
+        self.receiver.state.lost(self.source.kind)
+        self.synced.set()
+        self.heard_now()
+
+    def _absent(self) -> None:
+        """The API does not serve this kind: there are none."""
+        self.refused = ""
+        self._version = ""
+        self.receiver.begin()
+        self.receiver.finish()
+        self._heard()
+        self.synced.set()
+
+    def _cut(self, why: str) -> None:
+        if not self.trouble:
+            self.tell(f"watching {self.source.kind}: {why}; trying again")
+        self.trouble = why
+
+    def _garble(self) -> None:
+        """The same place cut twice is no accident of the line: list again."""
+        if self._version and self._garbled == self._version:
+            self._version = ""
+        self._garbled = self._version
+
+    def _backoff(self) -> float:
+        self._wait = min(max(self._wait * 2, 0.2), self.settings.longest_wait_s)
+        return self._jitter(self._wait)
+
+    @staticmethod
+    def _jitter(wait: float) -> float:
+        return wait * random.uniform(0.6, 1.0)  # noqa: S311 - to spread load, not to hide
+
+    def _heard(self) -> None:
+        self.heard = time.monotonic()
+        self.heard_now()
+
+    def _well(self) -> None:
+        """Something whole arrived: trouble is over."""
+        self._wait = 0.0
+        self._garbled = ""
+        if self.trouble:
+            self.tell(f"watching {self.source.kind}: well again")
+        self.trouble = self.refused = ""
+        self.connected = True
+
+    # --- the list -----------------------------------------------------------------------
+
+    async def _list(self) -> None:
+        if self.settings.streamed and self._streams and await self._list_by_stream():
+            return
+        await self._list_by_pages()
+
+    async def _list_by_pages(self) -> None:
+        """List page by page; no ``resourceVersion``, for with one old servers ignore ``limit``."""
+        self.receiver.begin()
+        more = ""
+        while True:
+            query = {"limit": str(self.settings.page), "continue": more}
+            async with self._ask(query) as answer:
+                body = await answer.read()
+            meta, steps = self.receiver.page(body)
+            del body
+            await self._sliced(steps)
+            del steps
+            self._well()
+            self.heard_now()
+            more = meta.more or ""
+            if not more:
+                break
+        self._listed(meta.resource_version or "")
+
+    def _listed(self, version: str) -> None:
+        self.receiver.finish()
+        self._version = version
+        self.lists += 1
+        self._heard()
+        self.synced.set()
+
+    async def _list_by_stream(self) -> bool:
+        """Take the list as the start of a watch; tell whether the server could."""
+        query = {
+            "sendInitialEvents": "true",
+            "resourceVersionMatch": "NotOlderThan",
+            **self._watch_query(),
+        }
+        self.receiver.begin()
+        complete = False
+        stall, loop = self.settings.stream_silence_s, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(stall) as limit, self._ask(query) as answer:
+                async for event in self._events(answer):
+                    self._well()
+                    if complete:
+                        self._passed(event)
+                    elif event.initial_end:
+                        complete = True
+                        limit.reschedule(None)
+                        self._listed(event.version)
+                    elif (limit.when() or 0) - loop.time() < stall - 1:
+                        limit.reschedule(loop.time() + stall)
+        except AnsweredError as error:
+            if error.status not in _NO_STREAM:
+                raise
+        except TimeoutError:
+            if complete:
+                raise
+        if not complete:
+            self._streams = False
+        return complete
+
+    # --- the watch ----------------------------------------------------------------------
+
+    def _watch_query(self) -> dict[str, str]:
+        period = int(self._jitter(self.settings.period_s)) or 1
+        return {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(period)}
+
+    async def _watch(self, version: str) -> None:
+        query = {"resourceVersion": version, **self._watch_query()}
+        async with self._ask(query) as answer:
+            self.connected = True
+            async for event in self._events(answer):
+                self._well()
+                self._passed(event)
+
+    def _passed(self, event: Event) -> None:
+        if event.version:
+            self._version = event.version
+        self._heard()
+
+    async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
+        """Take in events as they come, with a turn for others between slices of work."""
+        rest = b""
+        take = self.receiver.event
+        begun = time.perf_counter()
+        async for chunk in answer.content.iter_any():
+            lines = (rest + chunk).split(b"\n")
+            rest = lines.pop()
+            if len(rest) > _LONGEST_LINE:
+                raise HalfError("an event without end")
+            for line in lines:
+                if not line or line.isspace():
+                    continue
+                event = take(line)
+                if event.type == "ERROR":
+                    raise _ended(event)
+                yield event
+                if time.perf_counter() - begun > self.settings.slice_s:
+                    await self._breathe()
+                    begun = time.perf_counter()
+        if rest.strip():
+            raise HalfError("the connection ended within an event")
+
+    # --- both ---------------------------------------------------------------------------
+
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0)
+
+    async def _sliced(self, steps: Any) -> None:
+        begun = time.perf_counter()
+        for _ in steps:
+            if time.perf_counter() - begun > self.settings.slice_s:
+                await self._breathe()
+                begun = time.perf_counter()
+
+    def _ask(self, query: dict[str, str]) -> _Answer:
+        if self.source.selector:
+            query["fieldSelector"] = self.source.selector
+        return _Answer(self, {k: v for k, v in query.items() if v})
+
+
+@dataclass(slots=True)
+class _Answer:
+    """A request for objects; entering it checks that they come."""
+
+    follower: Follower
+    query: dict[str, str]
+    _response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        follower = self.follower
+        options = await follower.connection.request_options()
+        options["headers"] = {
+            **options["headers"],
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip" if follower.settings.compressed else "identity",
+        }
+        response = await follower.session.get(
+            follower.connection.base + follower.source.path,
+            params=self.query,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=10, sock_read=follower.settings.silence_s
+            ),
+            **options,
+        )
+        self._response = response
+        if response.status != HTTPStatus.OK:
+            try:
+                raise await _refusal(response)
+            finally:
+                response.close()
+        return response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Exception:
+    text = (await response.content.read(_WORDS * 10)).decode(errors="replace")
+    if response.status == HTTPStatus.GONE:
+        return GoneError(text[:_WORDS])
+    return AnsweredError(response.status, _words(text), _retry_after(response))
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _words(text: str) -> str:
+    """Return the message of a Status, or the start of what was sent instead."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return " ".join(text.split())[:_WORDS]
+    message = found.get("message", "") if isinstance(found, dict) else ""
+    return str(message)[:_WORDS]
+
+
+def _ended(event: Event) -> Exception:
+    """Return why a watch ended with an ERROR event."""
+    if event.code == HTTPStatus.GONE:
+        return GoneError(event.message)
+    return AnsweredError(event.code or HTTPStatus.INTERNAL_SERVER_ERROR, event.message, None)

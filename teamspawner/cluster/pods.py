@@ -1,0 +1,217 @@
+"""The pods of a cluster, kept compactly: which kind of pod each is, and on which node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Struct
+
+from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
+from teamspawner.capacity.objects import Node as NodeValue
+from teamspawner.cluster.decode import PodRecord
+from teamspawner.cluster.quick import QuickPod, Recogniser, is_finished
+from teamspawner.cluster.reading import ObjectError
+
+__all__ = ["OurPod", "Pods"]
+
+_OURS = b'"teamspawner/'
+_SCHEDULER = b'"user-scheduler"'
+_USERNAME = "hub.jupyter.org/username"
+
+
+@dataclass(frozen=True, slots=True)
+class OurPod:
+    """A pod that this package labelled: a server of a hub.
+
+    Attributes:
+        username: The annotation ``hub.jupyter.org/username``; empty when absent.
+        node: The node it is bound to; empty while it is not.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    username: str
+    node: str
+    labels: Mapping[str, str]
+    requests: Resources
+    terminating: bool
+
+
+class Place(Struct, gc=False, frozen=True):
+    """Where a pod is, and which one of the equal pods it is."""
+
+    node: str
+    pod: Pod
+
+
+class Load:
+    """The pods on one node and the sum of their requests; the node itself may not be known."""
+
+    __slots__ = ("pods", "used")
+
+    def __init__(self) -> None:
+        self.pods: list[Pod] = []
+        self.used: dict[str, int] = {}
+
+    def add(self, pod: Pod) -> None:
+        """Put a pod there."""
+        self.pods.append(pod)
+        used = self.used
+        for name, amount in pod.spec.requests.items():
+            used[name] = used.get(name, 0) + amount
+
+    def remove(self, pod: Pod) -> None:
+        """Take one such pod away."""
+        for index, other in enumerate(self.pods):
+            if other is pod:
+                del self.pods[index]
+                break
+        used = self.used
+        for name, amount in pod.spec.requests.items():
+            used[name] -= amount
+
+    def state(self, node: NodeValue) -> NodeState:
+        """Return the node with what is on it, as a value that stays as it is."""
+        return NodeState(node, tuple(self.pods), self.used.copy())
+
+
+class Pods:
+    """All unfinished pods, by uid.
+
+    Args:
+        recogniser: Reads them.
+
+    Attributes:
+        loads: Node name to what is on it.
+        waiting: Uid to the pod, for those that are not bound.
+        ours: Uid to the pod, for those with a label of ours.
+        schedulers: Uid to the image, for pods of the hub's own scheduler.
+        dirty: Nodes whose load changed since ``dirty`` was last emptied.
+        repelling: Grows whenever a bound pod with required anti-affinity comes or goes.
+    """
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        self.recogniser = recogniser
+        self.loads: dict[str, Load] = {}
+        self.waiting: dict[str, Candidate] = {}
+        self.ours: dict[str, OurPod] = {}
+        self.schedulers: dict[str, tuple[str, str]] = {}
+        self.dirty: set[str] = set()
+        self.repelling = 0
+        self._places: dict[str, Place] = {}
+        self._names: dict[str, str] = {}
+        """One string object per node name: a hundred thousand pods hold it."""
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self.waiting)
+
+    def uids(self) -> set[str]:
+        """Return the uids of all pods held."""
+        return {*self._places, *self.waiting}
+
+    def put(self, found: QuickPod) -> bool:
+        """Take in a pod as it is now; tell whether that can alter a verdict.
+
+        Raises:
+            ObjectError: When it cannot be read; then nothing changed.
+        """
+        uid, node = found.metadata.uid, found.spec.node_name
+        if not uid:
+            raise ObjectError("metadata.uid", "no uid")
+        if is_finished(found):
+            return self.drop(uid)
+        labels = bytes(found.metadata.labels)
+        if not node or _OURS in labels or _SCHEDULER in labels:
+            return self._put_whole(found)
+        return self._place(uid, node, self.recogniser.pod(found))
+
+    def put_record(self, record: PodRecord, annotations: bytes = b"") -> bool:
+        """Take in a pod that was read in full; tell whether that can alter a verdict."""
+        uid = record.uid or f"{record.namespace}/{record.name}"
+        if record.finished:
+            return self.drop(uid)
+        self._note(uid, record, annotations)
+        if record.node:
+            return self._place(uid, record.node, record.pod)
+        changed = self._displace(uid)
+        now = record.candidate()
+        if self.waiting.get(uid) == now:
+            return changed
+        self.waiting[uid] = now
+        return True
+
+    def drop(self, uid: str) -> bool:
+        """Forget a pod; tell whether it was held."""
+        self.ours.pop(uid, None)
+        self.schedulers.pop(uid, None)
+        waited = self.waiting.pop(uid, None) is not None
+        return self._displace(uid) or waited
+
+    def _put_whole(self, found: QuickPod) -> bool:
+        annotations = bytes(found.metadata.annotations)
+        return self.put_record(self.recogniser.record(found), annotations)
+
+    def _note(self, uid: str, record: PodRecord, annotations: bytes) -> None:
+        """Keep what is asked of our own pods and of the hub's scheduler."""
+        if record.user_scheduler:
+            self.schedulers[uid] = (record.namespace, record.user_scheduler)
+        labels = record.pod.labels
+        if not any(key.startswith("teamspawner/") for key in labels):
+            return
+        self.ours[uid] = OurPod(
+            record.namespace,
+            record.name,
+            record.uid,
+            _username(annotations),
+            record.node,
+            labels,
+            record.pod.spec.requests,
+            record.pod.terminating,
+        )
+
+    def _place(self, uid: str, node: str, pod: Pod) -> bool:
+        before = self._places.get(uid)
+        if before is not None:
+            if before.pod is pod and before.node == node:
+                return False
+            self._displace(uid)
+        elif self.waiting:
+            self.waiting.pop(uid, None)
+        load = self.loads.get(node)
+        if load is None:
+            load = self.loads[node] = Load()
+        load.add(pod)
+        node = self._names.setdefault(node, node)
+        self._places[uid] = Place(node, pod)
+        self._touched(node, pod)
+        return True
+
+    def _displace(self, uid: str) -> bool:
+        before = self._places.pop(uid, None)
+        if before is None:
+            return False
+        load = self.loads[before.node]
+        load.remove(before.pod)
+        if not load.pods:
+            del self.loads[before.node]
+            self._names.pop(before.node, None)
+        self._touched(before.node, before.pod)
+        return True
+
+    def _touched(self, node: str, pod: Pod) -> None:
+        self.dirty.add(node)
+        if pod.spec.anti_affinity:
+            self.repelling += 1
+
+
+def _username(annotations: bytes) -> str:
+    if not annotations:
+        return ""
+    try:
+        found = msgspec.json.decode(annotations, type=dict[str, str] | None)
+    except msgspec.MsgspecError:
+        return ""
+    return (found or {}).get(_USERNAME, "")

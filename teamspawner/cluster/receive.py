@@ -1,0 +1,366 @@
+"""From the bytes of a page or an event to the state, for objects of one kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Raw, Struct, json
+
+from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.quick import (
+    PageMeta,
+    PodEvent,
+    QuickPod,
+    RawPage,
+    pods_of_page,
+)
+from teamspawner.cluster.reading import ObjectError
+from teamspawner.cluster.state import OTHERS, State
+
+__all__ = ["Event", "HalfError", "NodeReceiver", "OtherReceiver", "PodReceiver", "Receiver"]
+
+_NAMED = 20
+"""How many odd objects are remembered by name."""
+
+
+class HalfError(Exception):
+    """What arrived is no whole JSON: it was cut on the way."""
+
+
+class Head(Struct, rename="camel"):
+    """Metadata enough to tell one object from another, and how far a watch has come."""
+
+    name: str | None = None
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    annotations: Raw = Raw()
+
+
+class Headed(Struct):
+    """Any object, or a Status that says why a watch ends."""
+
+    metadata: Head | None = None
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class RawEvent(Struct):
+    """A watch event whose object is not looked into."""
+
+    type: str
+    object: Raw
+
+
+@dataclass(slots=True)
+class Event:
+    """What the follower of a watch must know of one event.
+
+    Attributes:
+        type: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.
+        version: The resource version reached; empty when the event has none.
+        initial_end: True for the bookmark that ends a streamed list.
+        code: The HTTP status of an ERROR, else 0.
+        message: The words of an ERROR.
+    """
+
+    type: str
+    version: str = ""
+    initial_end: bool = False
+    code: int = 0
+    message: str = ""
+
+
+@dataclass(slots=True)
+class Oddities:
+    """Objects that could not be read: how many, and the first ones by name with the reason."""
+
+    count: int = 0
+    named: dict[str, str] = field(default_factory=dict)
+
+
+_headed = json.Decoder(Headed)
+_raw_event = json.Decoder(RawEvent)
+_raw_page = json.Decoder(RawPage)
+_pod_event = json.Decoder(PodEvent)
+_INITIAL_END = b'"k8s.io/initial-events-end"'
+
+
+class Receiver(ABC):
+    """Puts the objects of one kind into the state.
+
+    Args:
+        kind: Plural name.
+        state: Where they go.
+        tell: Called once for each odd object newly met, with a sentence.
+
+    Attributes:
+        listed: Keys met by the list that is under way; None while none is.
+    """
+
+    def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
+        self.kind = kind
+        self.state = state
+        self.odd = Oddities()
+        self.listed: set[str] | None = None
+        self._tell = tell
+
+    def begin(self) -> None:
+        """A list begins: what it does not name is gone at its end."""
+        self.listed = set()
+
+    def finish(self) -> None:
+        """A list is complete."""
+        if self.listed is not None:
+            for key in self.held() - self.listed:
+                self.drop(key)
+        self.listed = None
+        self.state.seen(self.kind)
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page; the iterator takes its objects in one by one.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            page = _raw_page.decode(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return page.metadata, map(self._listed, page.items or [])
+
+    def event(self, line: bytes) -> Event:
+        """Take in one watch event.
+
+        Raises:
+            HalfError: When it is no whole event.
+        """
+        try:
+            event = _raw_event.decode(line)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return self._raw_event(event)
+
+    def _raw_event(self, event: RawEvent) -> Event:
+        try:
+            found = _headed.decode(event.object)
+        except msgspec.MsgspecError as error:
+            self._strange("an object without readable metadata", str(error))
+            return Event(event.type)
+        if event.type == "ERROR":
+            return Event("ERROR", code=found.code or 0, message=found.message or found.reason or "")
+        head = found.metadata or Head()
+        version = head.resource_version or ""
+        if event.type == "BOOKMARK":
+            return Event("BOOKMARK", version, initial_end=_INITIAL_END in bytes(head.annotations))
+        if event.type == "DELETED":
+            self.drop(self.key(head))
+        elif event.type in {"ADDED", "MODIFIED"}:
+            self._put(head, event.object)
+        return Event(event.type, version)
+
+    def _listed(self, raw: Raw) -> None:
+        try:
+            head = _headed.decode(raw).metadata or Head()
+        except msgspec.MsgspecError as error:
+            self._strange("an object without readable metadata", str(error))
+            return
+        self._put(head, raw)
+
+    def _put(self, head: Head, raw: Raw) -> None:
+        if self.listed is not None:
+            self.listed.add(self.key(head))
+        try:
+            self.put(head, raw)
+        except ObjectError as error:
+            self._strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
+
+    def _strange(self, name: str | None, why: object) -> None:
+        """Count an object that cannot be read; tell of it once."""
+        self.odd.count += 1
+        name = name or "an object without a name"
+        if name not in self.odd.named and len(self.odd.named) < _NAMED:
+            self.odd.named[name] = str(why)
+            self._tell(f"{self.kind}: {name} cannot be read and is left out: {why}")
+
+    @abstractmethod
+    def key(self, head: Head) -> str:
+        """Return what identifies an object of this kind."""
+
+    @abstractmethod
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in an object.
+
+        Raises:
+            ObjectError: When it cannot be read.
+        """
+
+    @abstractmethod
+    def drop(self, key: str) -> None:
+        """Forget an object."""
+
+    @abstractmethod
+    def held(self) -> set[str]:
+        """Return the keys of all objects held."""
+
+
+class NodeReceiver(Receiver):
+    """Takes in nodes."""
+
+    def key(self, head: Head) -> str:
+        """Nodes go by name."""
+        return head.name or ""
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in a node."""
+        del head
+        self.state.put_node(raw)
+
+    def drop(self, key: str) -> None:
+        """Forget a node."""
+        self.state.drop_node(key)
+
+    def held(self) -> set[str]:
+        """Return the names of the nodes held."""
+        return self.state.node_names()
+
+
+class OtherReceiver(Receiver):
+    """Takes in objects of a kind that few pods depend on."""
+
+    def key(self, head: Head) -> str:
+        """Objects go by namespace and name."""
+        return f"{head.namespace or ''}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in an object."""
+        self.state.put_other(self.kind, self.key(head), raw)
+
+    def drop(self, key: str) -> None:
+        """Forget an object."""
+        self.state.drop_other(self.kind, key)
+
+    def held(self) -> set[str]:
+        """Return the keys of the objects held."""
+        return self.state.other_keys(self.kind)
+
+
+class PolicyReceiver(Receiver):
+    """Counts changes of a kind that is not modelled: quotas, limit ranges, priority classes."""
+
+    def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
+        super().__init__(kind, state, tell)
+        self.changes = 0
+        self._versions: dict[str, str] = {}
+
+    def key(self, head: Head) -> str:
+        """Objects go by namespace and name."""
+        return f"{head.namespace or ''}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Note that an object changed."""
+        del raw
+        version = head.resource_version or ""
+        if self._versions.get(self.key(head)) != version:
+            self._versions[self.key(head)] = version
+            self.changes += 1
+
+    def drop(self, key: str) -> None:
+        """Note that an object went."""
+        if self._versions.pop(key, None) is not None:
+            self.changes += 1
+
+    def held(self) -> set[str]:
+        """Return the keys of the objects held."""
+        return set(self._versions)
+
+
+class PodReceiver(Receiver):
+    """Takes in pods, bound ones quickly."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page of pods.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            meta, pods, odd = pods_of_page(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return meta, self._page(pods, odd)
+
+    def _page(self, pods: list[QuickPod], odd: list[tuple[Raw, str]]) -> Iterator[None]:
+        listed = self.listed
+        for pod in pods:
+            if listed is not None and pod.metadata.uid:
+                listed.add(pod.metadata.uid)
+            self._quick(pod)
+            yield None
+        for raw, _ in odd:
+            self._listed(raw)
+            yield None
+
+    def event(self, line: bytes) -> Event:
+        """Take in one event of a pod.
+
+        Raises:
+            HalfError: When it is no whole event.
+        """
+        try:
+            event = _pod_event.decode(line)
+        except msgspec.ValidationError:
+            return super().event(line)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        if event.type in {"ADDED", "MODIFIED"}:
+            meta = event.object.metadata
+            version, uid = meta.resource_version or "", meta.uid
+            if self.listed is not None and uid:
+                self.listed.add(uid)
+            self._quick(event.object)
+            return Event(event.type, version)
+        return super().event(line)
+
+    def _quick(self, pod: QuickPod) -> None:
+        meta = pod.metadata
+        name = (meta.namespace, meta.name)
+        try:
+            if self.state.pods.put(pod):
+                self.state.pod_changed()
+        except ObjectError as error:
+            self._strange("/".join(part for part in name if part), error)
+
+    def key(self, head: Head) -> str:
+        """Pods go by uid: a name is soon used again."""
+        return head.uid or f"{head.namespace or 'default'}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in a pod that could not be read quickly."""
+        record = decode_pod(raw, self.state.rules)
+        if self.state.pods.put_record(record, bytes(head.annotations)):
+            self.state.pod_changed()
+
+    def drop(self, key: str) -> None:
+        """Forget a pod."""
+        if self.state.pods.drop(key):
+            self.state.pod_changed()
+
+    def held(self) -> set[str]:
+        """Return the uids of the pods held."""
+        return self.state.pods.uids()
+
+
+def receiver_for(kind: str, state: State, tell: Callable[[str], None]) -> Receiver:
+    """Return the receiver of a kind."""
+    if kind == "nodes":
+        return NodeReceiver(kind, state, tell)
+    if kind == "pods":
+        return PodReceiver(kind, state, tell)
+    if kind in OTHERS:
+        return OtherReceiver(kind, state, tell)
+    return PolicyReceiver(kind, state, tell)

@@ -1,0 +1,240 @@
+"""What is seen of the cluster now, kept up to date object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from teamspawner.capacity.objects import Node, NodeState, Snapshot, Storage
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster import decode_storage as storage
+from teamspawner.cluster.decode import decode_node
+from teamspawner.cluster.pods import Load, OurPod, Pods
+from teamspawner.cluster.quick import Recogniser
+from teamspawner.cluster.reading import Source
+
+__all__ = ["OTHERS", "State"]
+
+_NOTHING_ON_IT = Load()
+_FORGOTTEN = 1024
+
+Read = Callable[[Source], Any]
+
+OTHERS: Mapping[str, Read] = {
+    "persistentvolumeclaims": storage.decode_claim,
+    "persistentvolumes": storage.decode_volume,
+    "storageclasses": storage.decode_class,
+    "csinodes": storage.decode_attach_limits,
+    "csidrivers": storage.decode_tracked,
+    "csistoragecapacities": storage.decode_capacity,
+    "volumeattachments": storage.decode_attachment,
+    "namespaces": storage.decode_namespace,
+    "deviceclasses": storage.decode_served,
+}
+"""Plural names of the kinds besides nodes and pods that a verdict may need, and who reads them."""
+
+
+@dataclass(slots=True)
+class State:
+    """The cluster as seen: nodes, pods and all other kinds, mutable.
+
+    Attributes:
+        rules: The scheduler whose way of counting applies.
+        unseen: Plural names of kinds that are not seen, or not completely.
+        version: Grows with every change that can alter a verdict.
+    """
+
+    rules: Rules
+    unseen: set[str] = field(default_factory=lambda: {"nodes", "pods", *OTHERS})
+    version: int = 0
+    pods: Pods = field(init=False)
+    _nodes: dict[str, Node] = field(default_factory=dict)
+    _states: dict[str, NodeState] = field(default_factory=dict)
+    _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
+    _changed: dict[str, int] = field(default_factory=dict)
+    _dirty_nodes: set[str] = field(default_factory=set)
+    _dirty_kinds: set[str] = field(default_factory=set)
+    _repelling: int = 0
+    _waiting_version: int = -1
+    _last: Snapshot = field(default_factory=lambda: Snapshot(nodes={}))
+    _last_of: int = -1
+
+    def __post_init__(self) -> None:
+        self.pods = Pods(Recogniser(self.rules))
+
+    # --- taking in ----------------------------------------------------------------------
+
+    def put_node(self, source: Source) -> bool:
+        """Take in a node; tell whether that can alter a verdict.
+
+        Raises:
+            ObjectError: When it cannot be read; then nothing changed.
+        """
+        node = decode_node(source)
+        if self._nodes.get(node.name) == node:
+            return False
+        self._nodes[node.name] = node
+        self._dirty_nodes.add(node.name)
+        return self._grow()
+
+    def drop_node(self, name: str) -> bool:
+        """Forget a node; tell whether it was held."""
+        if self._nodes.pop(name, None) is None:
+            return False
+        self._dirty_nodes.add(name)
+        return self._grow()
+
+    def node_names(self) -> set[str]:
+        """Return the names of all nodes held."""
+        return set(self._nodes)
+
+    def put_other(self, kind: str, key: str, source: Source) -> bool:
+        """Take in an object of another kind; tell whether that can alter a verdict.
+
+        Raises:
+            ObjectError: When it cannot be read; then nothing changed.
+        """
+        value, held = OTHERS[kind](source), self._others[kind]
+        if key in held and held[key] == value:
+            return False
+        held[key] = value
+        self._dirty_kinds.add(kind)
+        return self._grow()
+
+    def drop_other(self, kind: str, key: str) -> bool:
+        """Forget an object of another kind; tell whether it was held."""
+        if self._others[kind].pop(key, self) is self:
+            return False
+        self._dirty_kinds.add(kind)
+        return self._grow()
+
+    def other_keys(self, kind: str) -> set[str]:
+        """Return the keys of all objects of another kind held."""
+        return set(self._others[kind])
+
+    def count_by(self, rules: Rules) -> None:
+        """Judge for another scheduler; pods are counted its way from their next list on."""
+        self.rules = rules
+        self.pods.recogniser = Recogniser(rules)
+
+    def pod_changed(self) -> bool:
+        """Note that ``pods`` took in a change."""
+        return self._grow()
+
+    def seen(self, kind: str) -> None:
+        """Note that all of a kind is seen now."""
+        if kind in self.unseen:
+            self.unseen.discard(kind)
+            self._dirty_kinds.add("unseen")
+            self._grow()
+
+    def lost(self, kind: str) -> None:
+        """Note that a kind may not be seen any more; what was held of it is forgotten."""
+        if kind in self._others:
+            self._others[kind].clear()
+        if kind not in self.unseen:
+            self.unseen.add(kind)
+            self._dirty_kinds.update({"unseen", kind} & {"unseen", *OTHERS})
+            self._grow()
+
+    def _grow(self) -> bool:
+        self.version += 1
+        return True
+
+    # --- giving out ---------------------------------------------------------------------
+
+    def ours(self) -> tuple[OurPod, ...]:
+        """Return the pods that carry a label of ours, in every namespace."""
+        return tuple(self.pods.ours.values())
+
+    def user_scheduler(self, namespace: str | None = None) -> str:
+        """Return the image of the hub's own scheduler; empty when none is seen.
+
+        Args:
+            namespace: The hub's; None takes a scheduler in any.
+        """
+        found = self.pods.schedulers.values()
+        return next((image for where, image in found if namespace in {None, where}), "")
+
+    @property
+    def unsettled(self) -> int:
+        """How many nodes changed since the last snapshot."""
+        return len(self._dirty_nodes) + len(self.pods.dirty)
+
+    def snapshot(self, as_of: datetime | None) -> Snapshot:
+        """Return what is seen now, as a value that stays as it is.
+
+        Args:
+            as_of: When the cluster was last heard of.
+        """
+        last = self._last
+        if self._last_of == self.version:
+            if last.as_of != as_of:
+                self._last = replace(last, as_of=as_of)
+            return self._last
+        self.settle()
+        cluster_version = last.cluster_version
+        if self._dirty_kinds or self._repelling != self.pods.repelling:
+            cluster_version = self.version
+        self._repelling = self.pods.repelling
+        self._last = Snapshot(
+            nodes=self._states.copy(),
+            version=self.version,
+            as_of=as_of,
+            waiting=tuple(self.pods.waiting.values()),
+            storage=self._storage(),
+            namespaces=self._namespaces(),
+            unseen=frozenset(self.unseen),
+            extended_by_class=self._extended(),
+            changed=self._changed.copy(),
+            cluster_version=cluster_version,
+        )
+        self._dirty_kinds.clear()
+        self._last_of = self.version
+        return self._last
+
+    def settle(self, most: int | None = None) -> None:
+        """Bring the values of nodes that changed up to date, at most so many.
+
+        Called now and then while much changes, a snapshot stays cheap.
+        """
+        dirty = self._dirty_nodes
+        dirty |= self.pods.dirty
+        self.pods.dirty.clear()
+        for _ in range(len(dirty) if most is None else min(most, len(dirty))):
+            name = dirty.pop()
+            node = self._nodes.get(name)
+            if node is not None:
+                self._states[name] = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
+            elif self._states.pop(name, None) is None:
+                continue  # pods on a node that is not seen count nowhere
+            self._changed.pop(name, None)
+            self._changed[name] = self.version
+        if len(self._changed) > 2 * len(self._states) + _FORGOTTEN:
+            self._changed = {n: v for n, v in self._changed.items() if n in self._states}
+
+    def _storage(self) -> Storage:
+        held, last = self._others, self._last.storage
+        if not self._dirty_kinds - {"unseen", "namespaces", "deviceclasses"} and self._last_of >= 0:
+            return last
+        return Storage(
+            claims={(c.namespace, c.name): c for c in held["persistentvolumeclaims"].values()},
+            volumes={v.name: v for v in held["persistentvolumes"].values()},
+            classes={c.name: c for c in held["storageclasses"].values()},
+            attach_limits=dict(held["csinodes"].values()),
+            capacity_tracked=frozenset(name for name in held["csidrivers"].values() if name),
+            capacities=tuple(held["csistoragecapacities"].values()),
+            attachments=tuple(held["volumeattachments"].values()),
+        )
+
+    def _namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        if "namespaces" not in self._dirty_kinds:
+            return self._last.namespaces
+        return dict(self._others["namespaces"].values())
+
+    def _extended(self) -> frozenset[str]:
+        if "deviceclasses" not in self._dirty_kinds:
+            return self._last.extended_by_class
+        return frozenset(n for names in self._others["deviceclasses"].values() for n in names)

@@ -1,0 +1,412 @@
+"""One watch of the cluster per event loop, shared by everything in the process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.follow import Follower, Settings, Source
+from teamspawner.cluster.pods import OurPod
+from teamspawner.cluster.receive import PolicyReceiver, receiver_for
+from teamspawner.cluster.state import State
+
+__all__ = ["KINDS", "KindStatus", "Settings", "Status", "Watcher", "for_loop"]
+
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+_TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
+
+KINDS: Mapping[str, Source] = {
+    source.kind: source
+    for source in (
+        Source("nodes", "/api/v1/nodes"),
+        Source("pods", "/api/v1/pods", _UNFINISHED),
+        Source("persistentvolumeclaims", "/api/v1/persistentvolumeclaims"),
+        Source("persistentvolumes", "/api/v1/persistentvolumes"),
+        Source("namespaces", "/api/v1/namespaces"),
+        Source("storageclasses", "/apis/storage.k8s.io/v1/storageclasses"),
+        Source("csinodes", "/apis/storage.k8s.io/v1/csinodes"),
+        Source("csidrivers", "/apis/storage.k8s.io/v1/csidrivers"),
+        Source("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities"),
+        Source("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments"),
+        Source("deviceclasses", "/apis/resource.k8s.io/v1/deviceclasses"),
+        Source("resourcequotas", "/api/v1/resourcequotas"),
+        Source("limitranges", "/api/v1/limitranges"),
+        Source("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses"),
+    )
+}
+"""Every kind that is watched. Nodes and pods come first; the others follow them."""
+
+FIRST = ("nodes", "pods")
+
+
+@dataclass(frozen=True, slots=True)
+class KindStatus:
+    """How the watch of one kind is.
+
+    Attributes:
+        synced: A first list is complete, or it is known that the kind may not be seen.
+        refused: Why it is not seen, in words; empty when it is.
+        trouble: What is wrong with the connection now; empty when nothing is.
+        age_s: Seconds since the last event, bookmark or list; None before the first.
+        lists: How many lists were completed since the start.
+        odd: How many objects could not be read.
+        named: The first of them by name, with the reason.
+    """
+
+    synced: bool
+    refused: str
+    trouble: str
+    age_s: float | None
+    lists: int
+    odd: int
+    named: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the whole watch is.
+
+    Attributes:
+        synced: Nodes and pods are known, or known not to be visible.
+        as_of: When nodes and pods were last heard of, the older of both; None before that.
+        age_s: Seconds since then, by a clock that never jumps; None before that.
+        nodes: How many nodes are held; still growing while not ``synced``.
+        pods: How many unfinished pods are held.
+        scheduler: The version of the scheduler judged for.
+        kinds: Each kind.
+    """
+
+    synced: bool
+    as_of: datetime | None
+    age_s: float | None
+    nodes: int
+    pods: int
+    scheduler: str
+    kinds: Mapping[str, KindStatus]
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with nodes or pods now, in words; empty when nothing is."""
+        for kind in FIRST:
+            found = self.kinds.get(kind)
+            if found and (found.refused or found.trouble):
+                return found.refused or found.trouble
+        return ""
+
+
+class Watcher:
+    """Watches the cluster and gives out snapshots of it.
+
+    Args:
+        connection: The API server; None finds it when the watch starts, as ``Connection.load``.
+        rules: The scheduler; None finds its version by itself: the image of the hub's
+            own scheduler, else the API server's version.
+        namespace: The hub's, for finding its scheduler; None looks in all.
+        settings: How to watch.
+        kinds: What to watch; all of ``KINDS`` by default.
+        log: Where trouble is told, once per kind and trouble.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the first are settings
+        self,
+        connection: Connection | None = None,
+        rules: Rules | None = None,
+        *,
+        namespace: str | None = None,
+        settings: Settings | None = None,
+        kinds: tuple[str, ...] = tuple(KINDS),
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._connection = connection
+        self._given = rules
+        self._namespace = namespace
+        self._settings = settings or Settings()
+        self._kinds = kinds
+        self._log = log or logging.getLogger("teamspawner.watch")
+        self._state = State(rules or Rules())
+        self._followers: dict[str, Follower] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._news = asyncio.Event()
+        self._main: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._clock = Clock()
+        self._no_way = ""
+        self._told = -1
+
+    # --- life ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin to watch, in the running loop; calling it again does nothing."""
+        if self._main is None:
+            self._main = asyncio.create_task(self._run(), name="teamspawner watch")
+
+    async def start(self) -> None:
+        """Begin to watch; returns at once. Calling it again does nothing."""
+        self.begin()
+
+    async def stop(self) -> None:
+        """End all tasks and connections."""
+        if self._main is not None:
+            self._main.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._main
+            self._main = None
+
+    async def synced(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Wait until nodes and pods are known, or known not to be visible.
+
+        Args:
+            timeout: Seconds to wait at most; None waits for ever.
+
+        Returns:
+            False when the time was over before.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._ready.wait()
+                for kind in FIRST:
+                    if kind in self._followers:
+                        await self._followers[kind].synced.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # --- what is seen -------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Rules:
+        """The scheduler judged for; found a moment after the start unless it was given."""
+        return self._state.rules
+
+    @property
+    def version(self) -> int:
+        """Grows with every change that can alter a verdict."""
+        return self._state.version
+
+    @property
+    def policy_version(self) -> int:
+        """Grows when a quota, limit range or priority class changes."""
+        found = (f.receiver for f in self._followers.values())
+        return sum(each.changes for each in found if isinstance(each, PolicyReceiver))
+
+    def snapshot(self) -> Snapshot:
+        """Return what is seen now; kinds that are not are in its ``unseen``.
+
+        Costs what changed since the last one, not the cluster.
+        """
+        return self._state.snapshot(self.as_of())
+
+    def as_of(self) -> datetime | None:
+        """Return when nodes and pods were last heard of, the older of both; None before that."""
+        heard = self._heard()
+        return None if heard is None else self._clock.at(heard)
+
+    def age_s(self) -> float | None:
+        """Return the seconds since ``as_of``, by a clock that never jumps."""
+        heard = self._heard()
+        return None if heard is None else time.monotonic() - heard
+
+    def ours(self) -> tuple[OurPod, ...]:
+        """Return the pods that carry a label of ours, in every namespace."""
+        return self._state.ours()
+
+    def status(self) -> Status:
+        """Return how the watch is: what is seen, what not and why, and how old it is."""
+        kinds = {kind: _status_of(each) for kind, each in self._followers.items()}
+        held = self._state
+        return Status(
+            synced=self._ready.is_set() and all(kinds[k].synced for k in FIRST if k in kinds),
+            as_of=self.as_of(),
+            age_s=self.age_s(),
+            nodes=len(held.node_names()),
+            pods=len(held.pods),
+            scheduler=f"1.{held.rules.minor}",
+            kinds=kinds,
+        )
+
+    @property
+    def no_way(self) -> str:
+        """Why there is no connection at all, in words; empty when there is one."""
+        return self._no_way
+
+    async def newer(self, version: int, timeout: float | None = None) -> int:  # noqa: ASYNC109
+        """Wait until ``version`` is above the one given; return the one now.
+
+        Args:
+            version: The version already known.
+            timeout: Seconds to wait at most; then the same version is returned.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._state.version <= version:
+                    await self._news.wait()
+        return self._state.version
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _heard(self) -> float | None:
+        heard = [f.heard for k, f in self._followers.items() if k in FIRST and not f.refused]
+        known = [each for each in heard if each is not None]
+        return min(known) if known and len(known) == len(heard) else None
+
+    def _notice(self) -> None:
+        """Wake those who wait for news."""
+        if self._state.version != self._told:
+            self._told = self._state.version
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def _run(self) -> None:
+        connection = await self._connect()
+        async with connection.session() as session:
+            self._session = session
+            if self._given is None:
+                await self._find_scheduler(connection)
+            for kind in self._kinds:
+                receiver = receiver_for(kind, self._state, self._tell)
+                self._followers[kind] = Follower(
+                    KINDS[kind],
+                    receiver,
+                    connection,
+                    session,
+                    self._settings,
+                    self._tell,
+                    self._notice,
+                )
+            self._ready.set()
+            async with asyncio.TaskGroup() as group:
+                for kind, follower in self._followers.items():
+                    group.create_task(self._follow(kind, follower), name=f"watch {kind}")
+                group.create_task(self._keep_house(), name="watch housekeeping")
+
+    async def _follow(self, kind: str, follower: Follower) -> None:
+        """Follow a kind; those needed by few pods begin when nodes and pods are known."""
+        if kind not in FIRST:
+            for first in FIRST:
+                if first in self._followers:
+                    await self._followers[first].synced.wait()
+        await follower.run()
+
+    async def _connect(self) -> Connection:
+        from teamspawner.errors import ClusterError
+
+        wait = 1.0
+        while self._connection is None:
+            try:
+                self._connection = await Connection.load()
+            except ClusterError as error:
+                if not self._no_way:
+                    self._tell(str(error))
+                self._no_way = str(error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, self._settings.longest_wait_s)
+        self._no_way = ""
+        return self._connection
+
+    async def _keep_house(self) -> None:
+        """Keep snapshots cheap while much changes, and follow an upgrade of the scheduler."""
+        while True:
+            await asyncio.sleep(0.05)
+            if self._state.unsettled > 0:
+                self._state.settle(_AT_ONCE)
+            if self._given is None and self._state.pods.schedulers:
+                self._adopt(self._state.user_scheduler(self._namespace))
+
+    def _adopt(self, image: str) -> None:
+        """Judge for the version of an image; another way of counting needs all pods again."""
+        found = _TAG.search(image)
+        if found is None:
+            return
+        rules = Rules.for_version(found[1])
+        if rules.minor == self._state.rules.minor:
+            return
+        self._log.info("Judging for kube-scheduler 1.%d", rules.minor)
+        self._state.count_by(rules)
+        if "pods" in self._followers:
+            self._followers["pods"].again()
+
+    async def _find_scheduler(self, connection: Connection) -> None:
+        """Ask for the server's version; a scheduler of the hub's own is met among the pods."""
+        assert self._session is not None
+        try:
+            options = await connection.request_options()
+            timeout = aiohttp.ClientTimeout(total=5)
+            async with self._session.get(
+                f"{connection.base}/version", timeout=timeout, **options
+            ) as answer:
+                found = await answer.json(content_type=None)
+            self._state.count_by(Rules.for_version(str(found.get("gitVersion", ""))))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
+            self._log.info("The scheduler's version is not known (%s); taken as usual", error)
+
+    def _tell(self, sentence: str) -> None:
+        self._log.warning("%s", sentence[:1].upper() + sentence[1:])
+
+
+_AT_ONCE = 200
+"""Nodes brought up to date in one turn: well under a millisecond."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Tells the time of day of moments of the monotonic clock, though the former may jump."""
+
+    _offset: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def at(self, moment: float) -> datetime:
+        """Return the time of day of a moment, to the clock as it is set now."""
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > 1:
+            self._offset = offset
+        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=moment + self._offset)
+
+
+def _status_of(follower: Follower) -> KindStatus:
+    odd = follower.receiver.odd
+    return KindStatus(
+        synced=follower.synced.is_set(),
+        refused=follower.refused,
+        trouble=follower.trouble,
+        age_s=None if follower.heard is None else time.monotonic() - follower.heard,
+        lists=follower.lists,
+        odd=odd.count,
+        named=dict(odd.named),
+    )
+
+
+_watchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Watcher] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def for_loop(
+    connection: Connection | None = None,
+    rules: Rules | None = None,
+    *,
+    namespace: str | None = None,
+    settings: Settings | None = None,
+    log: logging.Logger | None = None,
+) -> Watcher:
+    """Return the one watcher of the running event loop, made and begun at the first call.
+
+    The arguments are those of ``Watcher``; only those of the first call count.
+    """
+    loop = asyncio.get_running_loop()
+    found = _watchers.get(loop)
+    if found is None:
+        found = Watcher(connection, rules, namespace=namespace, settings=settings, log=log)
+        _watchers[loop] = found
+        found.begin()
+    return found

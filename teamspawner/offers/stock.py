@@ -1,0 +1,100 @@
+"""What there is to offer: variants, rights and sizes, kept until nodes change them."""
+
+from __future__ import annotations
+
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.map import Map, teams_of
+from teamspawner.offers.caps import Tally, Usage
+from teamspawner.offers.changes import Changes
+from teamspawner.offers.choices import Pick, build
+from teamspawner.offers.fleet import Fleet, Fleets
+from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.rights import Right, Rights, rights_of
+from teamspawner.offers.variants import Absent, Found, Sizes, variants
+
+_NONE = Rights((), (), (), ())
+
+
+class Stock:
+    """Follows the snapshots of one cluster for one map; a question costs what changed.
+
+    Args:
+        parsed: The map; None without one.
+        namespaces: Where the hub's servers are, for counting caps; None: everywhere.
+    """
+
+    def __init__(self, parsed: Map | None, namespaces: frozenset[str] | None = None) -> None:
+        self._map = parsed
+        self._changes = Changes()
+        self._fleets = Fleets()
+        self._sizes = Sizes()
+        self._tally = Tally(namespaces)
+        self._made_with: tuple[Fleet, ...] | None = None
+        self._made_of: object = None
+        self._variants: tuple[Found | Absent, ...] = ()
+        self._rights: dict[tuple[str, ...], Rights] = {}
+        self._choices: dict[tuple[str, str], tuple[Choice, ...]] = {}
+
+    def fleets(self, snapshot: Snapshot | None) -> tuple[Fleet, ...]:
+        """The accelerators of the cluster; none when nodes were never seen."""
+        if snapshot is None or "nodes" in snapshot.unseen:
+            return ()
+        self._follow(snapshot)
+        return self._fleets.all()
+
+    def rights(self, person: Person, snapshot: Snapshot | None) -> Rights:
+        """What the map gives a person, whether it is free or not."""
+        if self._map is None:
+            return _NONE
+        self._renew(snapshot)
+        teams = teams_of(self._map, person.groups)
+        if teams not in self._rights:
+            blind = snapshot is None or "nodes" in snapshot.unseen
+            self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
+        return self._rights[teams]
+
+    def usage(self, snapshot: Snapshot) -> Usage:
+        """Who holds what now, by the pods of a snapshot."""
+        self._follow(snapshot)
+        return self._tally.usage(snapshot)
+
+    def choices(self, right: Right, snapshot: Snapshot | None) -> tuple[Choice, ...]:
+        """Every count of a right, with its first image; none where the size is not known."""
+        self._renew(snapshot)
+        key = (right.found.variant.slug, right.team)
+        if key not in self._choices:
+            made = (self.choice(right, count, right.image, snapshot) for count in right.counts)
+            self._choices[key] = tuple(choice for choice in made if choice is not None)
+        return self._choices[key]
+
+    def choice(
+        self, right: Right, count: int, image: str | None, snapshot: Snapshot | None
+    ) -> Choice | None:
+        """One choice; None when its size follows from nodes that are not known."""
+        assert self._map is not None
+        if snapshot is not None:
+            self._follow(snapshot)
+        size = self._sizes.of(right.found, count, snapshot)
+        if size is None:
+            return None
+        return build(self._map, right.found, size, Pick(count, right.team, image))
+
+    def _renew(self, snapshot: Snapshot | None) -> None:
+        """Forget what was made of other nodes."""
+        assert self._map is not None
+        fleets = self.fleets(snapshot)
+        unseen = None if snapshot is None else snapshot.unseen
+        made_of = (self._sizes.generation, unseen)
+        if fleets is not self._made_with or made_of != self._made_of:
+            self._made_with, self._made_of = fleets, made_of
+            self._variants = tuple(variants(self._map, fleets))
+            self._rights.clear()
+            self._choices.clear()
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Take in what changed since the last snapshot."""
+        names = self._changes.until(snapshot)
+        if names:
+            self._fleets.follow(names, snapshot.nodes)
+            self._sizes.follow(names, snapshot.nodes)
+            self._tally.follow(names, snapshot.nodes)

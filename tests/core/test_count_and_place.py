@@ -1,0 +1,107 @@
+"""How many fit one after another, and where pods go that are under way."""
+
+from dataclasses import replace
+
+import pytest
+
+from teamspawner.capacity import Rules, Status, judge, place
+from teamspawner.capacity.count import MOST
+from teamspawner.capacity.objects import HostPort, PodTerm, Requirement, Selector
+from tests.core.build import HOST, a_candidate, a_node, a_pod, a_snapshot, with_pods
+
+RULES = Rules()
+OWN = Selector((Requirement("app", "In", ("x",)),))
+APART = (PodTerm(HOST, OWN, ("default",)),)
+
+
+def how_many(ours, *nodes):
+    return judge(ours, a_snapshot(*nodes), RULES).count
+
+
+def test_the_scarcest_resource_decides_on_each_node():
+    nodes = a_node("a", cpu=8, memory="4Gi"), a_node("b", cpu=2, memory="64Gi")
+    assert how_many(a_candidate(cpu=1, memory="1Gi"), *nodes) == 4 + 2
+
+
+def test_places_for_pods_are_counted_too():
+    full = with_pods(a_node(pods=3), a_pod(cpu=0))
+    assert how_many(a_candidate(cpu="1m"), full) == 2
+    assert how_many(a_candidate(cpu=0), full) == 2
+
+
+def test_nothing_fits_when_busy():
+    assert how_many(a_candidate(cpu=8), with_pods(a_node(), a_pod(cpu=1))) == 0
+
+
+def test_by_preemption_all_that_would_fit_are_counted():
+    low = a_pod(cpu=8, priority=-10)
+    assert how_many(a_candidate(cpu=2), with_pods(a_node(), low)) == 4
+    assert (
+        how_many(
+            a_candidate(cpu=2, host_ports=(HostPort("TCP", "", 80),)), with_pods(a_node(), low)
+        )
+        == 1
+    )
+
+
+def test_a_host_port_fits_once_per_node():
+    ours = a_candidate(cpu=1, host_ports=(HostPort("TCP", "", 80),))
+    assert how_many(ours, a_node("a"), a_node("b")) == 2
+
+
+def test_pods_that_keep_apart_fit_once_per_node():
+    ours = a_candidate(a_pod(labels={"app": "x"}, cpu=1, anti_affinity=APART))
+    assert how_many(ours, a_node("a"), a_node("b"), a_node("c", cpu=0)) == 2
+
+
+def test_counting_pods_that_influence_each_other_stops_somewhere():
+    together = (PodTerm(HOST, OWN, ("default",)),)
+    ours = a_candidate(a_pod(labels={"app": "x"}, cpu="1m", affinity=together))
+    assert how_many(ours, a_node(pods=9999)) == MOST
+
+
+def test_the_hubs_own_scheduler_fills_the_fullest_node_and_the_default_the_emptiest():
+    snapshot = a_snapshot(a_node("empty"), with_pods(a_node("fuller"), a_pod(cpu=4)))
+    for scheduler, node in (("hub-user-scheduler", "fuller"), ("default-scheduler", "empty")):
+        placed = place(snapshot, [a_candidate(cpu=1, scheduler_name=scheduler)], RULES)
+        grown = [n for n, s in placed.nodes.items() if len(s.pods) > len(snapshot.nodes[n].pods)]
+        assert grown == [node]
+
+
+def test_pods_are_placed_one_after_another():
+    snapshot = a_snapshot(a_node("a", cpu=4), a_node("b", cpu=4))
+    placed = place(snapshot, [a_candidate(cpu=3), a_candidate(cpu=3)], RULES)
+    assert [len(state.pods) for state in placed.nodes.values()] == [1, 1]
+    assert placed.nodes["a"].used["cpu"] == 3000
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        a_candidate(cpu=99),
+        a_candidate(cpu=1, gates=("g",)),
+        a_candidate(cpu=1, scheduler_name="volcano"),
+    ],
+    ids=["too large", "gated", "of another scheduler"],
+)
+def test_a_pod_that_is_not_placed_now_is_left_waiting(ours):
+    snapshot = a_snapshot(a_node(), waiting=(ours,))
+    assert place(snapshot, snapshot.waiting, RULES) == snapshot
+
+
+def test_a_placed_pod_waits_no_more():
+    first, second = a_candidate(cpu=1), a_candidate(cpu=99)
+    placed = place(a_snapshot(a_node(), waiting=(first, second)), [first], RULES)
+    assert placed.waiting == (second,)
+
+
+def test_a_machine_without_amounts_is_the_emptiest_of_all():
+    bare = replace(a_node("bare"), allocatable={"pods": 5})
+    snapshot = a_snapshot(with_pods(a_node("full"), a_pod(cpu=1)), bare)
+    placed = place(snapshot, [a_candidate(cpu=0)], RULES)
+    assert len(placed.nodes["bare"].pods) == 1
+
+
+def test_a_verdict_says_when_the_cluster_was_seen():
+    verdict = judge(a_candidate(cpu=1), a_snapshot(a_node()), RULES)
+    assert (verdict.status, verdict.as_of) == (Status.FITS_NOW, None)

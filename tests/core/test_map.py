@@ -1,0 +1,403 @@
+"""What the map may say, and what is said of one that is wrong."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from teamspawner.errors import MapError
+from teamspawner.map import json_schema, load
+from tests.core.offering import EXAMPLE, GIB
+
+SMALL = {
+    "tiers": {"small": {"cpu": 2, "memory": "4Gi"}},
+    "teams": {"all": {"groups": ["*"], "tiers": ["small"]}},
+}
+
+
+def faults(source):
+    with pytest.raises(MapError) as caught:
+        load(source)
+    return caught.value.faults
+
+
+def with_tier(**tier):
+    return {**SMALL, "tiers": {"small": {"cpu": 2, "memory": "4Gi", **tier}}}
+
+
+def with_team(**team):
+    return {**SMALL, "teams": {"all": {"groups": ["*"], "tiers": ["small"], **team}}}
+
+
+def the_fault(source):
+    found = faults(source)
+    assert len(found) == 1, [str(fault) for fault in found]
+    return found[0]
+
+
+def test_the_example_is_sound_and_read_in_units():
+    parsed = load(EXAMPLE).map
+    large = parsed.tiers["large"]
+    assert (large.cpu.request, large.cpu.limit, large.memory.request) == (4000, 8000, 32 * GIB)
+    assert (large.wait, parsed.tiers["gpu"].start_timeout) == (600, 900)
+    assert parsed.teams["physics"].limits.memory == 1024 * GIB
+    assert parsed.teams["physics"].cull.max_age == 43_200
+
+
+def test_text_and_plain_values_give_the_same_map():
+    assert load(yaml.safe_load(EXAMPLE)).map == load(EXAMPLE).map == load(EXAMPLE.encode()).map
+
+
+def test_g_and_gi_are_both_two_to_the_thirtieth():
+    assert load(with_tier(memory="4G")).map == load(with_tier(memory="4Gi")).map
+
+
+def test_one_value_is_request_and_limit_and_a_limit_alone_is_both():
+    both = load(with_tier(cpu={"limit": 2})).map.tiers["small"].cpu
+    assert both == load(with_tier(cpu=2)).map.tiers["small"].cpu
+
+
+def test_a_request_alone_has_no_limit():
+    assert load(with_tier(memory={"request": "4Gi"})).map.tiers["small"].memory.limit is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place", "fix"),
+    [
+        pytest.param({"cpu": "two"}, "tiers.small.cpu", "", id="no-number"),
+        pytest.param({"cpu": 0}, "tiers.small.cpu", "", id="zero-cpu"),
+        pytest.param({"cpu": -1}, "tiers.small.cpu", "write 1", id="negative-cpu"),
+        pytest.param({"cpu": True}, "tiers.small.cpu", "", id="boolean-cpu"),
+        pytest.param({"cpu": float("nan")}, "tiers.small.cpu", "", id="cpu-is-nan"),
+        pytest.param({"cpu": "1e99"}, "tiers.small.cpu", "", id="absurd-cpu"),
+        pytest.param({"cpu": [2]}, "tiers.small.cpu", "", id="cpu-is-a-list"),
+        pytest.param({"memory": "4GiB RAM"}, "tiers.small.memory", "", id="memory-with-words"),
+        pytest.param({"memory": 4}, "tiers.small.memory", "write 4Gi", id="memory-without-unit"),
+        pytest.param({"memory": "9999T"}, "tiers.small.memory", "", id="absurd-memory"),
+        pytest.param(
+            {"cpu": {"request": 4, "limit": 2}},
+            "tiers.small.cpu",
+            "raise the limit or lower the request",
+            id="limit-below-request",
+        ),
+        pytest.param({"colour": "red"}, "tiers.small.colour", "", id="unknown-key"),
+        pytest.param({"nmae": "x"}, "tiers.small.nmae", "did you mean name?", id="mistyped-key"),
+        pytest.param(
+            {"when_busy": "wiat"}, "tiers.small.when_busy", "did you mean wait?", id="mistyped-word"
+        ),
+        pytest.param(
+            {"start_timeout": 900}, "tiers.small.start_timeout", "write 900s", id="no-unit"
+        ),
+        pytest.param({"start_timeout": "0m"}, "tiers.small.start_timeout", "", id="no-time-at-all"),
+        pytest.param({"share": "1/2"}, "tiers.small", "keep one of them", id="two-sizes"),
+        pytest.param(
+            {"per_gpu": "fair", "cpu": None, "memory": None},
+            "tiers.small",
+            "add gpu",
+            id="per-gpu-alone",
+        ),
+        pytest.param(
+            {"cpu": None, "memory": None}, "tiers.small", "add cpu and memory", id="no-size"
+        ),
+        pytest.param(
+            {"name": 3}, "tiers.small.name", 'write it in quotes: "3"', id="name-is-a-number"
+        ),
+        pytest.param(
+            {"gpu": {"counts": ["2"]}},
+            "tiers.small.gpu.counts[0]",
+            "write 2 without quotes",
+            id="count-in-quotes",
+        ),
+        pytest.param({"gpu": {"counts": [0]}}, "tiers.small.gpu.counts[0]", "", id="count-zero"),
+        pytest.param(
+            {"gpu": {"kinds": ["hole"]}},
+            "tiers.small.gpu.kinds[0]",
+            "did you mean whole?",
+            id="mistyped-kind",
+        ),
+        pytest.param(
+            {"nodes": {"selector": {"pool": True}}},
+            "tiers.small.nodes.selector.pool",
+            "write it in quotes",
+            id="selector-value-is-a-boolean",
+        ),
+        pytest.param(
+            {"was": ["small"]},
+            "tiers.small.was[0]",
+            "remove small here or rename the tier",
+            id="was-itself",
+        ),
+    ],
+)
+def test_a_wrong_tier_is_told_with_place_and_nearest_fix(wrong, place, fix):
+    fault = the_fault(with_tier(**wrong))
+    assert (fault.place, fault.fix) == (place, fix)
+    assert fault.allowed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        pytest.param({"tiers": ["smal"]}, "teams.all.tiers[0]", id="unknown-tier"),
+        pytest.param({"tiers": ["small", "small"]}, "teams.all.tiers[1]", id="tier-twice"),
+        pytest.param({"images": ["x"]}, "teams.all.images[0]", id="unknown-image"),
+        pytest.param({"groups": []}, "teams.all.groups", id="no-groups"),
+        pytest.param({"groups": "*"}, "teams.all.groups", id="groups-is-text"),
+        pytest.param({"groups": ["re:("]}, "teams.all.groups[0]", id="broken-expression"),
+        pytest.param({"groups": ["[a"]}, "teams.all.groups[0]", id="open-bracket"),
+        pytest.param({"groups": [" "]}, "teams.all.groups[0]", id="blank-group"),
+        pytest.param({"gpu": {"team": -1}}, "teams.all.gpu.team", id="negative-cap"),
+        pytest.param(
+            {"limits": {"servers_per_user": 1.5}},
+            "teams.all.limits.servers_per_user",
+            id="half-a-server",
+        ),
+        pytest.param({"limits": {"cpu": "lots"}}, "teams.all.limits.cpu", id="cpu-cap-in-words"),
+    ],
+)
+def test_a_wrong_team_is_told_with_its_place(wrong, place):
+    assert the_fault(with_team(**wrong)).place == place
+
+
+@pytest.mark.parametrize(
+    ("volume", "key"),
+    [
+        pytest.param({"sub_path": "../other"}, "sub_path", id="sub-path-leads-out"),
+        pytest.param({"sub_path": "/abs"}, "sub_path", id="sub-path-absolute"),
+        pytest.param({"sub_path": "a//b"}, "sub_path", id="sub-path-with-a-gap"),
+        pytest.param({"sub_path": "a/{servername}"}, "sub_path", id="sub-path-with-other-braces"),
+        pytest.param({"mount": "shared"}, "mount", id="mount-relative"),
+        pytest.param({"mount": "/"}, "mount", id="mount-over-everything"),
+        pytest.param({"mount": "/etc/ssl"}, "mount", id="mount-over-the-system"),
+        pytest.param({"mount": "/a/../etc"}, "mount", id="mount-leads-out"),
+        pytest.param({"claim": "Team_Data"}, "claim", id="claim-is-no-name"),
+        pytest.param({"name": "a_b"}, "name", id="name-is-no-label"),
+        pytest.param({"mode": "rx"}, "mode", id="mode-unknown"),
+    ],
+)
+def test_an_unsafe_volume_is_told(volume, key):
+    sound = {"name": "data", "claim": "data", "mount": "/shared/x"}
+    fault = the_fault(with_team(volumes=[{**sound, **volume}]))
+    assert fault.place == f"teams.all.volumes[0].{key}"
+
+
+def test_a_safe_sub_path_may_hold_the_users_name():
+    volume = {"name": "d", "claim": "d", "mount": "/d", "sub_path": "home/{username}", "mode": "rw"}
+    assert (
+        load(with_team(volumes=[volume])).map.teams["all"].volumes[0].sub_path == "home/{username}"
+    )
+
+
+def test_two_volumes_with_one_name_or_one_path_are_told():
+    volume = {"name": "d", "claim": "d", "mount": "/d"}
+    found = faults(with_team(volumes=[volume, {**volume, "mount": "/d/"}]))
+    assert [fault.place for fault in found] == [
+        "teams.all.volumes[1].name",
+        "teams.all.volumes[1].mount",
+    ]
+
+
+def test_an_earlier_key_belongs_to_one_tier_only():
+    tiers = {key: {"cpu": 1, "memory": "1Gi", "was": ["old"]} for key in ("a", "b")}
+    fault = the_fault({"tiers": tiers, "teams": {"t": {"groups": ["*"], "tiers": ["a", "b"]}}})
+    assert fault.place == "tiers.b.was[0]"
+
+
+@pytest.mark.parametrize("key", ["Big_One", "a b", "-a", "ü", "x" * 64])
+def test_a_tier_key_must_be_fit_for_a_slug(key):
+    wrong = {"tiers": {key: {"cpu": 1, "memory": "1Gi"}}, "teams": {"t": {"groups": ["*"]}}}
+    assert "the key" in faults(wrong)[0].found
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file():
+    text = """
+version: 2
+tiers:
+  a: {cpu: x, memory: 1Gi}
+  b: {cpu: 1, memory: 1Gi, wiat: 3m}
+teams:
+  t: {groups: [g], tiers: [c], gpu: {team: many}}
+extra: 1
+"""
+    assert [fault.place for fault in faults(text)] == [
+        "version (line 2)",
+        "tiers.a.cpu (line 4)",
+        "tiers.b.wiat (line 5)",
+        "teams.t.tiers[0] (line 7)",
+        "teams.t.gpu.team (line 7)",
+        "extra (line 8)",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["tiers", "teams"])
+def test_tiers_and_teams_are_needed(missing):
+    left = {key: value for key, value in SMALL.items() if key != missing}
+    assert missing in {fault.place for fault in faults(left)}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("just words", id="words"),
+        pytest.param("- a", id="a-list"),
+        pytest.param([1], id="a-plain-list"),
+        pytest.param(None, id="nothing"),
+        pytest.param(b"\xff\xfe\x00", id="not-utf-8"),
+        pytest.param("a:\n\tb: 1", id="tabs"),
+        pytest.param("a: [1", id="unclosed"),
+        pytest.param("a: 1\n---\nb: 2", id="two-documents"),
+        pytest.param("a: &a [*a]", id="alias-to-itself"),
+        pytest.param("a: *b", id="alias-to-nothing"),
+        pytest.param("[" * 5000, id="deep-list"),
+        pytest.param("{a: " * 100 + "1" + "}" * 100, id="deep-mapping"),
+        pytest.param("a: !!python/object/apply:os.system [x]", id="code"),
+        pytest.param("a: !!binary aGk=", id="binary"),
+        pytest.param("? [a]\n: b", id="list-as-key"),
+        pytest.param("a: {<<: 3}", id="merge-of-a-number"),
+        pytest.param("\x00", id="zero-byte"),
+        pytest.param("a: " + "x" * 2**20, id="huge"),
+        pytest.param("a: " + "9" * 6000, id="endless-number"),
+        pytest.param("{" * 3, id="open-braces"),
+    ],
+)
+def test_text_that_is_no_map_gives_a_fault_and_no_traceback(source):
+    assert faults(source)
+
+
+def test_tabs_are_told_with_line_and_cure():
+    fault = the_fault("tiers:\n\tsmall: 1")
+    assert (fault.place, fault.fix) == ("map (line 2)", "indent with spaces, not with a tab")
+
+
+def test_a_bomb_of_aliases_is_not_built():
+    text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert "values without end" in faults(text)[0].found
+
+
+def test_a_dict_that_holds_itself_gives_a_fault():
+    loop = {}
+    loop["tiers"] = loop
+    assert "values without end" in the_fault(loop).found
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines():
+    size = "{cpu: 1, memory: 1Gi}"
+    text = f"tiers:\n  a: {size}\n  a: {size}\nteams: {{t: {{groups: [g], tiers: [a]}}}}"
+    fault = the_fault(text)
+    assert (fault.place, fault.found) == (
+        "tiers.a (line 3)",
+        "the key a a second time (first in line 2)",
+    )
+
+
+def test_a_key_that_yaml_reads_as_no_text_is_told():
+    fault = the_fault(
+        "tiers: {on: {cpu: 1, memory: 1Gi}}\nteams: {t: {groups: [g], tiers: ['on']}}"
+    )
+    assert fault.fix == 'write it in quotes: "on"'
+
+
+def test_anchors_and_merge_keys_are_understood():
+    text = """
+tiers:
+  a: &base {cpu: 1, memory: 1Gi}
+  b: {<<: *base, cpu: 2, name: B}
+teams: {t: {groups: [g], tiers: [a, b]}}
+"""
+    parsed = load(text).map
+    assert (parsed.tiers["b"].cpu.request, parsed.tiers["b"].memory.request) == (2000, GIB)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(
+            lambda m: m["tiers"].update(x={"cpu": 1, "memory": "1Gi"}),
+            "a tier of no team",
+            id="unused-tier",
+        ),
+        pytest.param(
+            lambda m: m.update(images={"i": {"image": "a:1"}}),
+            "an image of no team",
+            id="unused-image",
+        ),
+        pytest.param(
+            lambda m: m["teams"]["all"].update(tiers=[]), "a team without tiers", id="no-tiers"
+        ),
+        pytest.param(
+            lambda m: m["teams"]["all"].update(gpu={"team": 4}),
+            "gpu rules and no gpu tier",
+            id="gpu-rules-alone",
+        ),
+        pytest.param(
+            lambda m: m["tiers"]["small"].update(wait="5m"),
+            "wait without when_busy: wait",
+            id="wait-alone",
+        ),
+        pytest.param(lambda m: m["tiers"]["small"].pop("memory"), "no memory", id="cpu-alone"),
+        pytest.param(
+            lambda m: (
+                m.update(images={"i": {"image": "a:1", "needs": "gpu"}}),
+                m["teams"]["all"].update(images=["i"]),
+            ),
+            "an image that needs a gpu, and no gpu tier",
+            id="gpu-image-without-gpu-tier",
+        ),
+    ],
+)
+def test_what_can_never_match_is_a_warning_and_no_fault(change, said):
+    source = json.loads(json.dumps(SMALL))
+    change(source)
+    assert said in {warning.found for warning in load(source).warnings}
+
+
+def test_a_sound_map_has_no_warnings():
+    assert load(EXAMPLE).warnings == ()
+
+
+def test_the_schema_takes_the_example_and_refuses_an_unknown_key():
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(yaml.safe_load(EXAMPLE), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**SMALL, "tires": {}}, schema)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_any_text_gives_a_map_or_faults(source):
+    with pytest.raises(MapError):
+        load(source)
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["version", "tiers", "teams", "images", "gpu", "cpu", "memory", "groups", "per_gpu"]
+            )
+            | st.text(max_size=5)
+            | st.integers(),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_values, _values, _values)
+def test_any_values_give_a_map_or_faults(tiers, teams, images):
+    with pytest.raises(MapError) as caught:
+        load({"tiers": tiers, "teams": teams, "images": images, "more": 1})
+    assert all(fault.place and fault.found and fault.allowed for fault in caught.value.faults)

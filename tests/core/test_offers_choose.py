@@ -1,0 +1,357 @@
+"""Raw user options: what becomes a choice, and what is refused with which answer."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from teamspawner.errors import ChoiceError
+from teamspawner.offers.choices import cross_terms
+from teamspawner.offers.desk import BROKEN, NOT_SEEN, Desk
+from teamspawner.offers.profiles import NOT_YOURS
+from tests.core.offering import (
+    A100,
+    GIB,
+    GPU,
+    a_desk,
+    a_node,
+    a_person,
+    a_pod,
+    a_scene,
+    a_server,
+    a_snapshot,
+    a_state,
+)
+
+A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
+PHYSICIST = a_person("physics")
+
+
+def g1(**more):
+    return a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels=A100, **more)
+
+
+def chosen(raw, *nodes, person=PHYSICIST, text=None, **scene):
+    desk = a_desk(text) if text else a_desk()
+    return desk.choose(person, raw, a_scene(*(nodes or (g1(),)), **scene))
+
+
+def refused(raw, *nodes, **more):
+    with pytest.raises(ChoiceError) as caught:
+        chosen(raw, *nodes, **more)
+    return caught.value
+
+
+def answer(raw, *nodes, **more):
+    error = refused(raw, *nodes, **more)
+    return error.status, error.reason, error.sentence
+
+
+# --- canonical form ---------------------------------------------------------------------
+
+
+def test_everything_not_given_is_filled_in():
+    assert chosen({}).user_options == {"profile": "small", "image": "scipy", "team": "physics"}
+    assert chosen({"profile": A100_SLUG}).user_options == {
+        "profile": A100_SLUG,
+        "gpus": "1",
+        "image": "scipy",
+        "team": "physics",
+    }
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param({"profile": A100_SLUG, "gpus": "2", "image": "pytorch"}, id="rest"),
+        pytest.param(
+            {
+                "profile": A100_SLUG,
+                f"profile-option-{A100_SLUG}--gpus": "2",
+                f"profile-option-{A100_SLUG}--image": "pytorch",
+            },
+            id="form",
+        ),
+    ],
+)
+def test_options_are_taken_by_the_names_of_rest_and_of_forms(raw):
+    options = chosen(raw).user_options
+    assert (options["gpus"], options["image"]) == ("2", "pytorch")
+
+
+def test_unknown_keys_and_options_of_other_tiers_are_dropped():
+    raw = {
+        "profile": "small",
+        "gpus": "8",
+        "cpu_limit": 99,
+        "image--unlisted-choice": "evil/x",
+        3: 4,
+    }
+    assert chosen(raw).user_options == {"profile": "small", "image": "scipy", "team": "physics"}
+
+
+def test_canonical_options_are_their_own_canonical_form():
+    first = chosen({"profile": A100_SLUG, "gpus": "2"})
+    assert chosen(dict(first.user_options)) == first
+
+
+def test_a_retired_tier_is_mapped_to_its_heir():
+    text = """
+tiers:
+  tiny: {cpu: 1, memory: 1Gi, was: [small, mini]}
+  accel: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}, was: [gpu]}
+teams: {t: {groups: ["*"], tiers: [tiny, accel]}}
+"""
+    assert chosen({"profile": "mini"}, text=text).slug == "tiny"
+    assert chosen({"profile": A100_SLUG}, text=text).slug == A100_SLUG.replace("gpu-", "accel-", 1)
+
+
+# --- refusals ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raw", [None, [], "small", 3, ["profile"]])
+def test_options_that_are_no_names_and_values_are_malformed(raw):
+    assert refused(raw).status == 400
+
+
+@pytest.mark.parametrize("name", ["profile", "gpus", "image", "team"])
+@pytest.mark.parametrize("value", [None, 2, 2.0, True, ["2"], {"a": 1}])
+def test_a_known_option_of_a_wrong_type_is_malformed(name, value):
+    assert refused({"profile": A100_SLUG, name: value}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gpus", "3"),
+        ("gpus", "4"),
+        ("gpus", "0"),
+        ("gpus", "-1"),
+        ("gpus", "01"),
+        ("gpus", " 1"),
+        ("gpus", "1\n"),
+        ("gpus", "\uff11"),
+        ("image", "other"),
+        ("image", "quay.io/jupyter/scipy-notebook:2026-08-24"),
+    ],
+)
+def test_a_value_that_is_not_offered_is_malformed(name, value):
+    said = answer({"profile": A100_SLUG, name: value})
+    assert said == (400, "options", f"“{name}” has no such value.")
+
+
+def test_an_image_that_does_not_suit_the_tier_is_not_offered():
+    assert refused({"profile": "small", "image": "pytorch"}).status == 400
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param({"profile": "half"}, id="tier-of-another-team"),
+        pytest.param({"profile": "gpu-tesla-t4"}, id="model-of-no-team"),
+        pytest.param({"profile": "nothing"}, id="no-such-tier"),
+        pytest.param({"profile": "gpu-nvidia-h100"}, id="no-such-model"),
+        pytest.param({"profile": "gpu"}, id="tier-without-a-model"),
+        pytest.param({"profile": "SMALL"}, id="other-case"),
+        pytest.param({"profile": "<script>"}, id="markup"),
+        pytest.param({"profile": "../x"}, id="path"),
+        pytest.param({"profile": "x" * 100_000}, id="endless"),
+        pytest.param({"profile": "small", "team": "biology"}, id="no-such-team"),
+        pytest.param({"profile": "large", "team": "everyone"}, id="team-without-the-tier"),
+    ],
+)
+def test_what_is_not_theirs_is_refused_word_for_word_like_what_does_not_exist(raw):
+    t4 = a_node("t4", devices={GPU: 1}, labels={"nvidia.com/gpu.product": "Tesla-T4"})
+    text = None
+    assert answer(raw, g1(), t4, text=text) == (403, "forbidden", NOT_YOURS)
+
+
+def test_who_is_in_no_team_is_refused_everything_and_told_which_groups_were_seen():
+    text = "tiers: {t: {cpu: 1, memory: 1Gi}}\nteams: {x: {groups: [staff], tiers: [t]}}"
+    status, reason, said = answer({"profile": "t"}, person=a_person("chem"), text=text)
+    assert (status, reason) == (403, "no-team")
+    assert said.startswith("None of your groups (chem) is in a team")
+
+
+def test_a_team_that_was_taken_away_is_refused():
+    stored = dict(chosen({"profile": "small"}).user_options)
+    assert answer(stored, person=a_person()) == (403, "forbidden", NOT_YOURS)
+
+
+def test_a_model_that_left_the_cluster_is_refused():
+    assert refused({"profile": A100_SLUG}, a_node()).status == 403
+
+
+def test_a_model_that_cannot_be_told_now_is_not_known():
+    blind = a_snapshot(unseen=frozenset({"nodes"}))
+    assert answer({"profile": A100_SLUG}, snapshot=blind) == (503, "unknown", NOT_SEEN)
+
+
+def test_no_room_is_refused_with_the_nearest_that_fits():
+    full = a_state(g1(), a_pod({GPU: 7, "cpu": 1000}))
+    error = refused({"profile": A100_SLUG, "gpus": "2"}, full)
+    assert (error.status, error.reason) == (409, "busy")
+    assert error.sentence == (
+        "Only 1 A100 80 GB is left on one machine. Nearest that fits: GPU · A100 80 GB."
+    )
+    assert error.alternative.slug == A100_SLUG
+
+
+def test_a_cap_that_is_used_up_is_refused_in_numbers():
+    full = a_state(g1(), a_server("bob", tier="gpu", gpus=8))
+    status, reason, said = answer({"profile": A100_SLUG}, full)
+    assert (status, reason) == (409, "cap")
+    assert said.startswith("physics uses 8 of its 8 GPUs.")
+    assert "bob" not in said
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "stale"),
+    [
+        pytest.param(None, False, id="never-seen"),
+        pytest.param(a_snapshot(g1()), True, id="old-news"),
+        pytest.param(a_snapshot(g1(), unseen=frozenset({"pods"})), False, id="pods-unseen"),
+    ],
+)
+def test_an_accelerator_is_refused_while_it_is_not_known(snapshot, stale):
+    desk = a_desk()
+    with pytest.raises(ChoiceError) as caught:
+        desk.choose(PHYSICIST, {"profile": A100_SLUG}, a_scene(snapshot=snapshot, stale=stale))
+    assert caught.value.status == 503
+
+
+def test_a_tier_without_accelerators_may_be_tried_while_it_is_not_known():
+    assert chosen({"profile": "small", "team": "everyone"}, stale=True).slug == "small"
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"), [("allow", None), ("refuse", 503)], ids=["allow", "refuse"]
+)
+def test_when_unknown_decides_what_may_be_tried(rule, status):
+    text = f"""
+tiers: {{t: {{cpu: 1, memory: 1Gi, when_unknown: {rule}}}}}
+teams: {{all: {{groups: ["*"], tiers: [t]}}}}
+"""
+    desk = a_desk(text)
+    scene = a_scene(snapshot=None)
+    try:
+        got = desk.choose(a_person(), {}, scene) and None
+    except ChoiceError as error:
+        got = error.status
+    assert got == status
+
+
+def test_the_first_team_with_room_is_charged():
+    full = a_state(g1(), *[a_server()] * 3)
+    assert chosen({"profile": "small"}, full).team == "everyone"
+
+
+def test_a_team_that_is_named_is_charged_or_refused():
+    full = a_state(g1(), *[a_server()] * 3)
+    assert refused({"profile": "small", "team": "physics"}, full).reason == "cap"
+
+
+def test_a_broken_map_refuses_everything():
+    desk = Desk(None, broken=True)
+    with pytest.raises(ChoiceError) as caught:
+        desk.choose(a_person(), {}, a_scene(g1()))
+    assert (caught.value.status, caught.value.sentence) == (503, BROKEN)
+
+
+def test_an_empty_list_refuses_and_never_falls_through_to_an_unlimited_server():
+    with pytest.raises(ChoiceError) as caught:
+        Desk(None).choose(a_person(), {}, a_scene(g1(), profiles=[]))
+    assert caught.value.status == 403
+
+
+_keys = st.sampled_from(["profile", "gpus", "image", "team", f"profile-option-{A100_SLUG}--gpus"])
+_odd = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | st.binary(max_size=4)
+    | st.sampled_from(["small", "large", A100_SLUG, "1", "2", "4", "scipy", "physics", "everyone"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+_DESK = a_desk()
+_SCENE = a_scene(g1())
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(_keys | st.text(max_size=5) | st.integers(), _odd, max_size=5) | _odd)
+def test_any_options_give_an_entitled_choice_or_a_refusal(raw):
+    try:
+        choice = _DESK.choose(PHYSICIST, raw, _SCENE)
+    except ChoiceError as error:
+        assert error.status in {400, 403, 409}  # noqa: PT017
+        return
+    assert choice.slug in {"small", "large", A100_SLUG}
+    assert choice.team in {"physics", "everyone"}
+    assert choice.requests.get(GPU, 0) <= 2
+    assert all(isinstance(value, str) for value in choice.user_options.values())
+
+
+# --- what a choice does -----------------------------------------------------------------
+
+
+def test_a_choice_sets_every_resource_field():
+    override = chosen({"profile": A100_SLUG, "gpus": "2"}).override
+    assert override["cpu_guarantee"] == override["cpu_limit"] == 14
+    assert override["mem_guarantee"] == override["mem_limit"] == 110 * GIB
+    assert override["extra_resource_limits"] == {GPU: "2"}
+    assert override["extra_resource_guarantees"] == {}
+    assert override["tolerations"] == [{"key": GPU, "operator": "Exists"}]
+    assert override["start_timeout"] == 900
+    assert override["volumes"] == [
+        {"name": "team-data", "persistentVolumeClaim": {"claimName": "team-data"}}
+    ]
+    assert override["volume_mounts"] == [
+        {
+            "name": "team-data",
+            "mountPath": "/shared/physics",
+            "readOnly": False,
+            "subPath": "physics",
+        }
+    ]
+
+
+def test_a_choice_without_accelerators_asks_for_none():
+    override = chosen({"profile": "large"}, a_node(memory=64)).override
+    assert (override["extra_resource_limits"], override["tolerations"]) == ({}, [])
+    assert (override["cpu_guarantee"], override["cpu_limit"]) == (4, 8)
+    assert override["node_affinity_required"] == []
+
+
+def test_a_choice_labels_the_pod_with_keys_of_the_map():
+    assert chosen({"profile": A100_SLUG}).labels == {
+        "teamspawner/tier": "gpu",
+        "teamspawner/team": "physics",
+        "teamspawner/variant": A100_SLUG,
+    }
+    assert chosen({"profile": "small"}).labels == {
+        "teamspawner/tier": "small",
+        "teamspawner/team": "physics",
+    }
+
+
+def test_a_variant_goes_to_its_own_model_only():
+    other = a_node(
+        "o", cpu=64, memory=512, devices={GPU: 8}, labels={**A100, "nvidia.com/gpu.product": "X"}
+    )
+    full = a_state(g1(), a_pod({GPU: 8}))
+    assert refused({"profile": A100_SLUG}, full, other).reason == "busy"
+
+
+def test_terms_of_the_chart_and_of_the_tier_must_both_hold():
+    first, second, own = ({"matchExpressions": [{"key": key}]} for key in "abc")
+    assert cross_terms([first, second], [own]) == [
+        {"matchExpressions": [{"key": "a"}, {"key": "c"}]},
+        {"matchExpressions": [{"key": "b"}, {"key": "c"}]},
+    ]
+    assert cross_terms([], [own]) == cross_terms([own], []) == [own]
+    fields = {"matchFields": [{"key": "f"}]}
+    assert cross_terms([fields], [own]) == [{**own, **fields}]

@@ -1,0 +1,143 @@
+"""Starts under way: caps hold in a rush, and no reservation outlives its start."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from teamspawner.errors import ChoiceError
+from teamspawner.offers.reservations import Ledger, Reservation
+from tests.core.offering import A100, GPU, a_desk, a_node, a_person, a_scene, a_server, a_state
+
+A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
+
+
+def g1():
+    return a_node("g1", cpu=640, memory=8000, devices={GPU: 64}, labels=A100)
+
+
+def test_fifty_people_race_for_the_last_three_gpus_and_three_get_one():
+    desk, ledger = a_desk(), Ledger()
+    busy = a_state(g1(), a_server("zoe", tier="gpu", gpus=5))
+    refusals = []
+    for number in range(50):
+        person = a_person("physics", name=f"user{number}")
+        try:
+            choice = desk.choose(person, {"profile": A100_SLUG}, a_scene(busy, held=ledger.held))
+        except ChoiceError as error:
+            refusals.append((error.status, error.reason))
+            continue
+        devices = sum(choice.devices.values())
+        ledger.reserve(Reservation(str(number), person.name, choice.team, choice.requests, devices))
+    assert len(ledger) == 3
+    assert refusals == [(409, "cap")] * 47
+
+
+def test_a_start_under_way_takes_its_place_before_others_are_judged():
+    desk, node = a_desk(), a_node(cpu=2, memory=4)
+    scene = a_scene(node)
+    choice = desk.choose(a_person(), {}, scene)
+    held = Reservation("t", "bob", "everyone", choice.requests, 0, scene.pod_for(choice))
+    listing = desk.listing(a_person(), a_scene(node, held=(held,)))
+    assert [offer.verdict.status for offer in listing.offers] == ["BUSY"]
+
+
+def test_a_reservation_ends_when_its_time_is_up():
+    ledger = Ledger()
+    ledger.reserve(Reservation("a", "x", "t", until=10.0))
+    ledger.reserve(Reservation("b", "x", "t", until=20.0))
+    assert ledger.expire(10.0) == 1
+    assert [each.token for each in ledger.held] == ["b"]
+
+
+def test_a_reservation_ends_once():
+    ledger = Ledger()
+    ledger.reserve(Reservation("a", "x", "t"))
+    assert ledger.release("a")
+    assert not ledger.release("a")
+
+
+def test_a_token_used_again_holds_one_place():
+    ledger = Ledger()
+    for _ in range(2):
+        ledger.reserve(Reservation("a", "x", "t"))
+    assert len(ledger) == 1
+
+
+class Starts(RuleBasedStateMachine):
+    """Random starts, failures, stops and time; the caps of the map must always hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.desk, self.ledger = a_desk(), Ledger()
+        self.now, self.number = 0.0, 0
+        self.pods = {}
+        self.under_way = {}
+
+    def state(self):
+        return a_state(g1(), *self.pods.values())
+
+    @rule(user=st.sampled_from("abc"), gpus=st.sampled_from(["1", "2"]))
+    def start(self, user, gpus):
+        scene = a_scene(self.state(), held=self.ledger.held)
+        raw = {"profile": A100_SLUG, "gpus": gpus}
+        try:
+            choice = self.desk.choose(a_person("physics", name=user), raw, scene)
+        except ChoiceError as error:
+            assert error.reason == "cap"  # noqa: PT017
+            return
+        self.number += 1
+        token = f"t{self.number}"
+        self.ledger.reserve(
+            Reservation(token, user, choice.team, choice.requests, int(gpus), until=self.now + 100)
+        )
+        self.under_way[token] = (user, int(gpus))
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data(), late=st.booleans())
+    def pod_appears(self, data, late):
+        token = data.draw(st.sampled_from(sorted(self.under_way)))
+        user, gpus = self.under_way.pop(token)
+        self.pods[token] = a_server(user, tier="gpu", gpus=gpus, start=token)
+        if not late:
+            self.ledger.seen({token})
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def start_fails(self, data):
+        token = data.draw(st.sampled_from(sorted(self.under_way)))
+        del self.under_way[token]
+        self.ledger.release(token)
+
+    @precondition(lambda self: self.pods)
+    @rule(data=st.data())
+    def server_stops(self, data):
+        token = data.draw(st.sampled_from(sorted(self.pods)))
+        del self.pods[token]
+        self.ledger.release(token)
+
+    @rule(seconds=st.integers(1, 60))
+    def time_passes(self, seconds):
+        self.now += seconds
+        overdue = [t.token for t in self.ledger.held if t.until <= self.now]
+        assert self.ledger.expire(self.now) == len(overdue)
+        for token in overdue:
+            self.under_way.pop(token, None)
+
+    @invariant()
+    def caps_hold(self):
+        each = [*self.under_way.values()]
+        each += [
+            (pod.labels["hub.jupyter.org/username"], pod.spec.requests[GPU])
+            for pod in self.pods.values()
+        ]
+        assert sum(gpus for _, gpus in each) <= 8
+        assert all(sum(gpus for who, gpus in each if who == user) <= 2 for user in "abc")
+
+    def teardown(self):
+        self.ledger.seen(set(self.pods))
+        self.ledger.expire(self.now + 1000)
+        assert len(self.ledger) == 0
+
+
+TestStarts = Starts.TestCase
+TestStarts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
