@@ -81,8 +81,13 @@ class TestEviction:
     def test_a_budget_that_is_used_up_keeps_the_pod(self, api):
         spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
         budget = api.post(BUDGETS, {"metadata": {"name": "keep"}, "spec": spec}).body
-        counts = {"disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 1,
-                  "expectedPods": 1, "observedGeneration": budget["metadata"]["generation"]}  # fmt: skip
+        counts = {
+            "disruptionsAllowed": 0,
+            "currentHealthy": 1,
+            "desiredHealthy": 1,
+            "expectedPods": 1,
+            "observedGeneration": budget["metadata"]["generation"],
+        }
         api.patch(f"{BUDGETS}/keep/status", {"status": counts})
         api.pod(labels={"a": "b"}, nodeName="n1")
         ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
