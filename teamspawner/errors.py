@@ -67,13 +67,22 @@ class ChoiceError(TeamSpawnerError):
         reason: Constant word for metrics, such as ``cap`` or ``busy``.
         sentence: One plain sentence; names no node and no other person.
         alternative: The nearest offer that can start now, when there is one.
+        wanted: Tier, accelerator model and team that were asked for and are theirs to
+            ask for; empty texts otherwise. For metrics.
     """
 
     def __init__(
-        self, status: int, reason: str, sentence: str, alternative: object | None = None
+        self,
+        status: int,
+        reason: str,
+        sentence: str,
+        alternative: object | None = None,
+        *,
+        wanted: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         super().__init__(sentence)
         self.alternative = alternative
+        self.wanted = wanted
         self.status = status
         self.reason = reason
         self.sentence = sentence

@@ -8,6 +8,7 @@ and labels of nodes, never what a person typed, so their number stays bounded.
 from __future__ import annotations
 
 import time
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from teamspawner.capacity.accelerators import devices_of, is_accelerator
+from teamspawner.capacity.objects import Snapshot
+from teamspawner.offers.choices import TEAM_LABEL
 from teamspawner.offers.model import Offer
 
 SUBSYSTEM = "teamspawner"
@@ -72,17 +76,36 @@ class Seen:
         as_of: Time of the last event or bookmark, with a zone; None when the
             cluster was never seen.
         nodes: Nodes in the snapshot.
-        in_use: Devices held by running servers, by (team, model); team is empty
+        in_use: Devices held by running servers, by (team, model, kind); team is empty
             for pods that are not ours, model is the label's value.
-        total: Allocatable devices, by model.
-        free: Devices not requested by any pod, by model; may be negative.
+        total: Allocatable devices, by (model, kind).
+        free: Devices not requested by any pod, by (model, kind); may be negative.
     """
 
     as_of: datetime | None
     nodes: int = 0
-    in_use: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    total: Mapping[str, int] = field(default_factory=dict)
-    free: Mapping[str, int] = field(default_factory=dict)
+    in_use: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    total: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    free: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+def seen_in(snapshot: Snapshot) -> Seen:
+    """Count a snapshot's nodes and devices; costs only nodes that have accelerators."""
+    in_use: Counts[tuple[str, str, str]] = Counts()
+    total: Counts[tuple[str, str]] = Counts()
+    free: Counts[tuple[str, str]] = Counts()
+    for state in snapshot.nodes.values():
+        if not any(is_accelerator(name) for name in state.node.allocatable):
+            continue
+        for device in devices_of(state.node):
+            total[device.model, device.kind] += state.node.allocatable.get(device.resource, 0)
+            free[device.model, device.kind] += state.free(device.resource)
+            for pod in state.pods:
+                held = pod.spec.requests.get(device.resource, 0)
+                if held:
+                    team = pod.labels.get(TEAM_LABEL, "")
+                    in_use[team, device.model, device.kind] += held
+    return Seen(snapshot.as_of, len(snapshot.nodes), in_use, total, free)
 
 
 def offered(offers: Iterable[Offer]) -> None:
@@ -147,20 +170,20 @@ class Watch(Collector):
         yield _gauge(
             "accelerators_in_use",
             "Devices held by running servers; team is empty for other pods.",
-            ("team", "model"),
+            ("team", "model", "kind"),
             seen.in_use.items() if seen else (),
         )
         yield _gauge(
             "accelerators",
             "Allocatable devices on all nodes.",
-            ("model",),
-            _by_model(seen.total if seen else {}),
+            ("model", "kind"),
+            seen.total.items() if seen else (),
         )
         yield _gauge(
             "accelerators_free",
             "Devices that no pod has requested; negative when a node shrank.",
-            ("model",),
-            _by_model(seen.free if seen else {}),
+            ("model", "kind"),
+            seen.free.items() if seen else (),
         )
 
 
@@ -174,10 +197,6 @@ def _age(seen: Seen | None, now: float) -> GaugeMetricFamily:
 
 def _nodes(seen: Seen | None) -> list[Sample]:
     return [((), seen.nodes)] if seen is not None and seen.as_of is not None else []
-
-
-def _by_model(counts: Mapping[str, int]) -> list[Sample]:
-    return [((model,), count) for model, count in counts.items()]
 
 
 def _gauge(

@@ -33,9 +33,11 @@ class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc]
         status_code: HTTP status: 400, 403, 409, 413 or 503.
         reason: Constant word for metrics: it becomes a label.
         sentence: One plain sentence, safe to show to the person refused.
+        wanted: Tier, model and team for metrics; empty texts where none were theirs.
     """
 
     _reason: str
+    wanted: tuple[str, str, str] = ("", "", "")
 
     def __init__(self, status: int, reason: str, sentence: str) -> None:
         if SpawnException is None:
@@ -62,7 +64,9 @@ class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc]
     @classmethod
     def of(cls, error: ChoiceError) -> Refusal:
         """Turn the core's refusal into the hub's."""
-        return cls(error.status, error.reason, error.sentence)
+        refusal = cls(error.status, error.reason, error.sentence)
+        refusal.wanted = error.wanted
+        return refusal
 
 
 class _Starting(Protocol):

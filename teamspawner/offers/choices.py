@@ -64,6 +64,7 @@ def build(parsed: Map, found: Found, size: Size, pick: Pick) -> Choice:
         devices=devices,
         start_timeout_s=found.tier.start_timeout,
         title=f"{variant.name} ×{count}" if count > 1 else variant.name,
+        model=variant.model,
     )
 
 

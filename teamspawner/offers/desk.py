@@ -307,4 +307,5 @@ def refusal_of(offer: Offer) -> ChoiceError:
     said = offer.sentence
     if offer.alternative is not None:
         said = f"{said} Nearest that fits: {offer.alternative.title}."
-    return ChoiceError(status, reason, said, offer.alternative)
+    wanted = (offer.tier, offer.model or "", offer.team or "")
+    return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)

@@ -237,6 +237,8 @@ class Choice:
     start_timeout_s: int | None = None
     profile: Mapping[str, Any] | None = None
     title: str = ""
+    model: str | None = None
+    """The accelerator's label value; None without accelerator or in an admin's profile."""
 
     @property
     def key(self) -> tuple[str, ...]:
