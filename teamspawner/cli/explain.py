@@ -70,7 +70,9 @@ def listed(parsed: Map, person: Person, cluster: seen.Seen, namespace: str | Non
     """What one person would be shown, with plain pods as KubeSpawner makes them."""
     snapshot, rules = cluster
     where = namespace or _namespace(parsed, snapshot)
-    claims = bool(snapshot.storage.claims) or "persistentvolumeclaims" in snapshot.unseen
+    dumped = snapshot.as_of is None
+    unseen = "persistentvolumeclaims" in snapshot.unseen
+    claims = bool(snapshot.storage.claims) or unseen or not dumped
     if not claims and any(team.volumes for team in parsed.teams.values()):
         seen.tell(COMMAND, "the dump has no claims at all; team volumes are not looked at")
     scene = Scene(

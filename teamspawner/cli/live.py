@@ -1,73 +1,83 @@
-"""Look at the current cluster once: list what a verdict needs, then leave."""
+"""The running cluster as a command sees it: one look, or one look after another."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import warnings
-from typing import NamedTuple
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from teamspawner.capacity import Rules
-from teamspawner.capacity.objects import Snapshot
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher
 from teamspawner.errors import ClusterError
 
-_PATIENCE_S = 5.0
-_MOST_S = 120.0
-_SETTLED_S = 0.2
-"""How long nothing must be outstanding: an older scheduler found makes pods be read again."""
+FIRST_S = 60.0
+"""How long a first look may take, in seconds; 150,000 pods take a few."""
+GIVE_UP_S = 5.0
+"""How long a server that does not answer is tried before it is called not reachable."""
+REST_S = 10.0
+"""How long kinds other than nodes and pods are waited for."""
+
+SETTLED_S = 0.2
+"""How long nothing must be outstanding before a look is complete."""
+
+_STEP_S = 0.1
 
 
-class Found(NamedTuple):
-    """What was seen, by which scheduler's rules, and what could not be seen, in sentences."""
-
-    snapshot: Snapshot
-    rules: Rules
-    troubles: tuple[str, ...]
-
-
-async def survey(rules: Rules | None, patience_s: float = _PATIENCE_S) -> Found:
-    """See the cluster of the current kubeconfig or the pod's own account.
+@asynccontextmanager
+async def watching(kubeconfig: str | None, rules: Rules | None) -> AsyncIterator[Watcher]:
+    """Watch the cluster; entered once nodes and pods are known, or known not to be visible.
 
     Args:
-        rules: The scheduler asked; None finds its version in the cluster.
-        patience_s: How long the API server may be in trouble before it is given up.
+        kubeconfig: Path; None takes the usual places, else the pod's own account.
+        rules: The scheduler spoken for; None finds its version.
 
     Raises:
-        ClusterError: When it cannot be reached, or does not answer in time.
+        ClusterError: When the cluster is not reachable.
     """
-    quiet = logging.getLogger("teamspawner.cli.live")
-    quiet.setLevel(logging.CRITICAL)
+    log = logging.getLogger("teamspawner.cli.watch")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the client library warns before it fails
-        connection = await Connection.load()
-    watcher = Watcher(connection, rules, log=quiet)
+        connection = await Connection.load(kubeconfig)
+    watcher = Watcher(connection, rules, log=log)
     watcher.begin()
     try:
-        await _settle(watcher, patience_s)
-        return Found(watcher.snapshot(), watcher.rules, _troubles(watcher))
+        await _first_look(watcher)
+        yield watcher
     finally:
         await watcher.stop()
 
 
-async def _settle(watcher: Watcher, patience_s: float) -> None:
-    """Wait until every kind is known, and stays so for a moment."""
-    start = well = time.monotonic()
-    whole: float | None = None
-    while whole is None or time.monotonic() - whole < _SETTLED_S:
-        await asyncio.sleep(0.02)
-        now, status = time.monotonic(), watcher.status()
-        done = status.synced and all(kind.synced for kind in status.kinds.values())
-        whole = (whole or now) if done else None
-        trouble = next((kind.trouble for kind in status.kinds.values() if kind.trouble), "")
-        well = well if trouble and not done else now
-        if now - well > patience_s or now - start > _MOST_S:
-            raise ClusterError("list", "the cluster", None, trouble or "it takes too long")
+async def _first_look(watcher: Watcher) -> None:
+    waited = 0.0
+    while not await watcher.synced(_STEP_S):
+        waited += _STEP_S
+        status = watcher.status()
+        unanswered = status.as_of is None and bool(status.trouble or watcher.no_way)
+        if (unanswered and waited >= GIVE_UP_S) or waited >= FIRST_S:
+            raise ClusterError("reach", "the cluster", None, watcher.no_way or status.trouble)
 
 
-def _troubles(watcher: Watcher) -> tuple[str, ...]:
+async def everything_seen(watcher: Watcher) -> None:
+    """Wait a while for the kinds beside nodes and pods, until all stay known for a moment.
+
+    An older scheduler that is found among the pods makes them be read once more.
+    """
+    waited = known = 0.0
+    while waited < REST_S and known < SETTLED_S:
+        await asyncio.sleep(_STEP_S)
+        waited += _STEP_S
+        kinds = watcher.status().kinds.values()
+        whole = all(kind.synced or kind.refused for kind in kinds)
+        known = known + _STEP_S if whole else 0.0
+
+
+def troubles(watcher: Watcher) -> tuple[str, ...]:
+    """Say what could not be seen or read, a sentence each."""
     found: list[str] = []
     for name, kind in watcher.status().kinds.items():
         if kind.refused:

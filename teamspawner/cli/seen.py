@@ -1,4 +1,4 @@
-"""The cluster as a command sees it, from dumps or live; shared by fit, explain and capacity."""
+"""The cluster as a command sees it, from dumps or running; shared by fit, explain and capacity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import difflib
 import sys
-from dataclasses import replace
 from typing import NamedTuple
 
 from teamspawner.capacity import Rules
@@ -46,6 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="",
         help="plural names of kinds that the dump was not asked for",
     )
+    parser.add_argument(
+        "--kubeconfig", metavar="PATH", help="the cluster to ask, when not the current one"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -67,28 +69,31 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def look(command: str, args: argparse.Namespace) -> Seen:
-    """See the cluster that the arguments name: dumps, else the current one.
+    """Look at the cluster that the arguments name.
 
     Raises:
         UsageError: When an argument is not understood.
         DumpError: When a dump cannot be read.
-        ClusterError: When the cluster cannot be reached.
+        ClusterError: When the running cluster is not reachable.
     """
-    return from_dumps(command, args) if args.dump else _live(command, args)
+    if args.dump:
+        return from_dumps(command, args)
+    if args.unseen:
+        raise UsageError("--unseen without --dump: it says what a dump was not asked for")
+    return asyncio.run(_live(command, args))
 
 
-def _live(command: str, args: argparse.Namespace) -> Seen:
-    from teamspawner.cli.live import survey
+async def _live(command: str, args: argparse.Namespace) -> Seen:
+    from teamspawner.cli.live import everything_seen, troubles, watching  # slow to import
 
-    unseen, asked = _unseen(args.unseen), getattr(args, "scheduler_version", None)
-    rules = _rules(asked, _names(args)) if asked else None
-    found = asyncio.run(survey(rules))
-    for sentence in found.troubles:
-        tell(command, sentence)
-    if found.rules.warning:
-        tell(command, found.rules.warning)
-    snapshot = replace(found.snapshot, unseen=found.snapshot.unseen | unseen)
-    return Seen(snapshot, rules or found.rules.judging_for(_names(args)))
+    version, names = getattr(args, "scheduler_version", None), _names(args)
+    given = _rules(version, names) if version else None
+    async with watching(args.kubeconfig, given) as watcher:
+        await everything_seen(watcher)
+        rules = given or watcher.rules.judging_for(names)
+        for sentence in (*troubles(watcher), *filter(None, (rules.warning,))):
+            tell(command, sentence)
+        return Seen(watcher.snapshot(), rules)
 
 
 def _names(args: argparse.Namespace) -> tuple[str, ...]:
@@ -122,7 +127,7 @@ def tell(command: str, message: str) -> None:
     sys.stderr.write(f"teamspawner {command}: {message}\n")
 
 
-def _rules(version: str | None, names: tuple[str, ...]) -> Rules:
+def _rules(version: str | None, names: tuple[str, ...] = ()) -> Rules:
     try:
         return Rules.for_version(version or _USUAL, names)
     except ValueError as error:

@@ -9,10 +9,7 @@ import kubernetes_asyncio.config
 import kubernetes_asyncio.config.kube_config
 import pytest
 
-from teamspawner.capacity import Rules
-from teamspawner.cli import main
-from teamspawner.cli.live import survey
-from teamspawner.errors import ClusterError
+from teamspawner.cli import live, main
 from tests.edge.build import a_node, a_pod
 from tests.edge.fake_api import FakeApi
 
@@ -101,16 +98,17 @@ async def test_the_scheduler_is_the_hubs_own_else_the_clusters(run, image, minor
         spec = {"containers": [{"name": "s", "image": image}]}
         api.put("pods", a_pod("user-scheduler", "n1", labels=labels, spec=spec))
         run.point(api.url)
-        found = await survey(None)
-    assert found.rules.minor == minor
+        async with live.watching(None, None) as watcher:
+            await live.everything_seen(watcher)
+            assert watcher.rules.minor == minor
 
 
 async def test_a_server_that_is_not_there_is_exit_3(run):
     async with FakeApi() as api:
         gone = api.url
-    run.point(gone)
-    with pytest.raises(ClusterError):
-        await survey(Rules(), patience_s=0.2)
+    code, out, err = await run(gone)
+    assert (code, out) == (3, None)
+    assert "cannot reach the cluster" in err
 
 
 async def test_no_kubeconfig_is_exit_3(run, tmp_path, capsys):
