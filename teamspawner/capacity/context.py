@@ -71,7 +71,7 @@ def prepare(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Context:
         (*claims.unsure, *_unseen(candidate, snapshot)),
         used,
         fits,
-        _nominated(candidate, snapshot, rules),
+        nominated_pods(candidate, snapshot, rules),
         all(f.local for f in used),
     )
 
@@ -90,7 +90,7 @@ def _unseen(candidate: Candidate, snapshot: Snapshot) -> Reasons:
     return tuple(found)
 
 
-def _nominated(
+def nominated_pods(
     candidate: Candidate, snapshot: Snapshot, rules: Rules
 ) -> Mapping[str, tuple[Pod, ...]]:
     """Return the pods nominated by this scheduler that are as important as the candidate.
