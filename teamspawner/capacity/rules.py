@@ -82,11 +82,6 @@ class Rules:
         return self.minor >= 36
 
     @property
-    def merges_label_keys(self) -> bool:
-        """The API server merges ``matchLabelKeys`` into pod affinity selectors (from 1.31)."""
-        return self.minor >= 31
-
-    @property
     def gated_nominations(self) -> bool:
         """A pod held by a gate counts on the node it is nominated to (from 1.37)."""
         return self.minor >= 37

@@ -1,8 +1,9 @@
-"""The cluster as a command sees it: from dumps; shared by explain and capacity."""
+"""The cluster as a command sees it, from dumps or running; shared by explain and capacity."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import difflib
 import sys
 from typing import NamedTuple
@@ -44,6 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="",
         help="plural names of kinds that the dump was not asked for",
     )
+    parser.add_argument(
+        "--kubeconfig", metavar="PATH", help="the cluster to ask, when not the current one"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -55,6 +59,30 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         help="version of the kube-scheduler; else that of the user-scheduler pod found,"
         f" else {_USUAL}",
     )
+
+
+def look(command: str, args: argparse.Namespace) -> Seen:
+    """Look at the cluster that the arguments name.
+
+    Raises:
+        UsageError: When an argument is not understood.
+        DumpError: When a dump cannot be read.
+        ClusterError: When the running cluster is not reachable.
+    """
+    if args.dump:
+        return from_dumps(command, args)
+    if args.unseen:
+        raise UsageError("--unseen without --dump: it says what a dump was not asked for")
+    return asyncio.run(_live(args))
+
+
+async def _live(args: argparse.Namespace) -> Seen:
+    from teamspawner.cli.live import everything_seen, watching  # slow to import
+
+    version = getattr(args, "scheduler_version", None)
+    async with watching(args.kubeconfig, _rules(version) if version else None) as watcher:
+        await everything_seen(watcher)
+        return Seen(watcher.snapshot(), watcher.rules)
 
 
 def from_dumps(command: str, args: argparse.Namespace) -> Seen:

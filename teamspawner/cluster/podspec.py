@@ -109,7 +109,8 @@ def _rest(
     terms, affinity, anti_affinity = _affinities(
         bytes(spec.affinity),
         meta.namespace or "default",
-        () if placed or not rules.merges_label_keys else pairs(meta.labels),
+        # The cluster's API server merges them, also where the user scheduler is an old one.
+        () if placed else pairs(meta.labels),
     )
     return _Rest(
         priority=spec.priority or 0,

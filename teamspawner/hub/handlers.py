@@ -26,6 +26,8 @@ __all__ = ["configure", "offers_url", "static_url"]
 OFFERS = "api/teamspawner/offers"
 STATIC = "teamspawner/static/"
 INSTEAD = "teamspawner/instead"
+_OFFERS, _INSTEAD, _FILES = rf"/{OFFERS}", rf"/{INSTEAD}/([^/]+)/?([^/]*)", rf"/{STATIC}(.*)"
+_OUR_PATTERNS = {_OFFERS, _INSTEAD, _FILES}
 CANCEL_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 60
 
@@ -47,30 +49,29 @@ def configure(c: Any) -> None:
     The site's own handlers stay, and its own templates come before ours.
     """
     hub = c.JupyterHub
-    known = {entry[0] for entry in _listed(hub, "extra_handlers")}
-    hub.extra_handlers.extend(entry for entry in _handlers() if entry[0] not in known)
-    paths = _listed(hub, "template_paths")
-    if str(HUB_TEMPLATE_DIR) not in paths:
-        # not at the end: there may stand JupyterHub's own folder
-        hub.template_paths.insert(len(paths), str(HUB_TEMPLATE_DIR))
+    others = [entry for entry in _handlers_of(hub) if entry[0] not in _OUR_PATTERNS]
+    hub.extra_handlers = [*others, *_handlers()]
+    if isinstance(hub.template_paths, LazyConfigValue):
+        change = hub.template_paths.to_dict()
+        known = [path for _, path in change.get("inserts", ())]
+    else:
+        known = hub.template_paths = list(hub.template_paths)
+    if str(HUB_TEMPLATE_DIR) not in known:
+        # not at the end: there JupyterHub's own folder may stand
+        hub.template_paths.insert(len(known), str(HUB_TEMPLATE_DIR))
 
 
-def _listed(section: Any, name: str) -> list[Any]:
-    """What a configuration adds to a list so far, be it a list or a change of the default."""
-    value = section[name]
-    if not isinstance(value, LazyConfigValue):
-        section[name] = list(value)
-        return list(section[name])
-    change = value.to_dict()
-    inserted = [entry for _, entry in change.get("inserts", ())]
-    return [*change.get("prepend", ()), *inserted, *change.get("extend", ())]
+def _handlers_of(hub: Any) -> list[tuple[Any, ...]]:
+    """The handlers added so far, be they a list or still a change of the empty default."""
+    found = hub.extra_handlers
+    return list(found.get_value([]) if isinstance(found, LazyConfigValue) else found)
 
 
 def _handlers() -> list[tuple[Any, ...]]:
     return [
-        (rf"/{OFFERS}", OffersHandler),
-        (rf"/{INSTEAD}/([^/]+)/?([^/]*)", InsteadHandler),
-        (rf"/{STATIC}(.*)", FilesHandler, {"path": str(STATIC_DIR)}),
+        (_OFFERS, OffersHandler),
+        (_INSTEAD, InsteadHandler),
+        (_FILES, FilesHandler, {"path": str(STATIC_DIR)}),
     ]
 
 
@@ -141,7 +142,8 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
         """Stop, then start what the form names; without ``profile`` open the spawn page."""
         await self._stop(user_name=user_name, server_name=server_name)
         if "profile" in self.request.body_arguments:
-            await self._post(user_name=user_name, server_name=server_name, display_name=server_name)
+            # the form post of JupyterHub, with all that it checks
+            await super().post(user_name, server_name)
         else:
             self.redirect(self._page("spawn", user_name, server_name))
 
@@ -155,7 +157,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
             await _cancel_start(spawner)
             await self.stop_single_user(user, server_name)
         # JupyterHub waits less than a pod may take to go
-        ending = spawner._stop_future or spawner._spawn_future  # noqa: SLF001
+        ending = getattr(spawner, "_stop_future", None) or spawner._spawn_future  # noqa: SLF001
         if spawner.pending and ending:
             await asyncio.wait({ending}, timeout=STOP_TIMEOUT_S)
 

@@ -18,6 +18,7 @@ from kubernetes_asyncio.config import kube_config
 from kubespawner import KubeSpawner
 from kubespawner import clients as kubespawner_clients
 
+from teamspawner.cluster.watch import for_loop
 from teamspawner.sim.client import Client
 from teamspawner.sim.kubeconfig import Access
 from teamspawner.sim.server.http import ApiServer
@@ -160,6 +161,7 @@ async def a_cluster(folder: Path) -> AsyncIterator[Cluster]:
         try:
             yield cluster
         finally:
+            await for_loop().stop()
             kubelet.cancel()
             await asyncio.gather(kubelet, return_exceptions=True)
             await KubeSpawner._stop_all_reflectors()

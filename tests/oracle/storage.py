@@ -208,8 +208,10 @@ class Shelf:
             spec["selector"] = {"matchLabels": {"tier": "fast"}}
         if dice.chance(0.1):
             spec["volumeMode"] = "Block"
+        # At most one is meant for this claim: of two, the scheduler takes now one, now the other.
+        meant = dice.choice([0, *[-1] * 4])
         for index in range(dice.randint(0, 3) if spec["storageClassName"] == "static" else 0):
-            claim = (namespace, name) if dice.chance(0.15) else None
+            claim = (namespace, name) if index == meant else None
             self.volume(f"free-{namespace}-{name}-{index}", spec, claim=claim)
 
     def volume(
