@@ -271,6 +271,18 @@ def test_all_in_use_names_the_same_thing_in_another_count_or_the_nearest_tier():
     assert (found.alternative.slug, found.alternative.options) == (A100_SLUG, {"gpus": "1"})
 
 
+def test_an_alternative_is_of_the_same_team():
+    text = """
+tiers: {a: {cpu: 9, memory: 1Gi}, b: {cpu: 1, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [a]}, two: {groups: ["*"], tiers: [b]}}
+"""
+    found = listed(a_node(cpu=8), text=text).offers
+    assert [(o.team, o.startable, o.alternative) for o in found] == [
+        ("one", False, None),
+        ("two", True, None),
+    ]
+
+
 def test_a_driver_that_is_down_is_told_so():
     found = offer(listed(gpu_node(devices=0)), A100_SLUG, gpus="1")
     assert (found.verdict.status, found.sentence) == (
@@ -623,4 +635,7 @@ def test_the_desk_sees_what_changed_since_the_last_snapshot():
     assert offer(desk.listing(person, a_scene(full)), "small").count == 1
     assert offer(desk.listing(person, a_scene(a_node())), "small").count == 3
     assert A100_SLUG in {o.slug for o in desk.listing(person, a_scene(gpu_node("n1"))).offers}
+    assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
+    both = desk.listing(person, a_scene(a_node(), gpu_node("g1")))
+    assert A100_SLUG in {o.slug for o in both.offers}
     assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
