@@ -113,7 +113,8 @@ def map_bytes(text: str | int) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i|iB|B)?", str(text), re.ASCII)
     if found is None or isinstance(text, bool):
         raise QuantityError(text, _ALLOWED_BYTES)
-    return math.ceil(Fraction(found[1]) * 1024 ** " KMGT".index(found[2] or " "))
+    scale: int = 1024 ** " KMGT".index(found[2] or " ")
+    return math.ceil(Fraction(found[1]) * scale)
 
 
 def map_millicores(text: str | float) -> int:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from teamspawner import units
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.cli import seen
 from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import ClusterError
 from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
 _UNKNOWN = "?"
+_PAUSE_S = 0.25
+"""Lines come at most so often."""
+_LOOK_S = 5.0
+"""How long to wait for news before looking again whether kinds were lost from sight."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +37,68 @@ def run(args: argparse.Namespace) -> int:
         seen.tell(COMMAND, "--watch with --dump: a dump does not change; allowed: one of them")
         return 2
     try:
-        snapshot = seen.from_dumps(COMMAND, args).snapshot
+        if args.watch:
+            asyncio.run(_watch(args))
+            return 0
+        snapshot = seen.look(COMMAND, args).snapshot
     except (seen.UsageError, DumpError) as error:
         seen.tell(COMMAND, str(error))
         return 2
+    except ClusterError as error:
+        seen.tell(COMMAND, str(error))
+        return 3
+    except (KeyboardInterrupt, BrokenPipeError):  # the reader has seen enough
+        return 0
     answer = capacity_json(snapshot)
     print(json.dumps(answer, indent=2) if args.format == "json" else _text(snapshot))
     return 0
+
+
+async def _watch(args: argparse.Namespace) -> None:
+    """Print a line now and whenever numbers change, at most four a second; never ends by itself."""
+    from teamspawner.cli.live import watching  # slow to import
+
+    async with watching(args.kubeconfig, None) as watcher:
+        last: dict[str, Any] | None = None
+        version = -1
+        while True:
+            version = await watcher.newer(version, _LOOK_S)
+            answer = capacity_json(watcher.snapshot())
+            numbers = {**answer, "as_of": None}
+            if numbers != last:
+                last = numbers
+                line = (
+                    json.dumps(answer, separators=(",", ":"))
+                    if args.format == "json"
+                    else _line(answer)
+                )
+                print(line, flush=True)
+            await asyncio.sleep(_PAUSE_S)
+
+
+def _line(answer: dict[str, Any]) -> str:
+    """All numbers in one line: free of total, for each resource."""
+    cpu, memory = answer["cpu_millicores"], answer["memory_bytes"]
+    parts = [
+        str(answer["as_of"] or ""),
+        _nodes(answer["nodes"]),
+        f"CPU {_of(cpu, lambda value: f'{value / 1000:g}')}",
+        f"memory {_of(memory, units.gib)}",
+        *(f"{_model_name(model)} {_of(model, str)}" for model in answer["models"]),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _of(total: dict[str, Any], spell: Callable[[int], str]) -> str:
+    free, every = (
+        _UNKNOWN if total[key] is None else spell(total[key]) for key in ("free", "total")
+    )
+    return f"{free} of {every} free"
+
+
+def _model_name(model: dict[str, Any]) -> str:
+    kind = "" if model["kind"] == "whole" else f" ({model['kind']})"
+    return f"{model['name']}{kind}"
 
 
 def capacity_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -92,7 +153,7 @@ def _nodes(count: int | None) -> str:
     return f"{count} node{'' if count == 1 else 's'}"
 
 
-def _row(name: str, total: dict[str, Any], spell: Any) -> tuple[str, ...]:
+def _row(name: str, total: dict[str, Any], spell: Callable[[int], str]) -> tuple[str, ...]:
     cells = (total[key] for key in ("total", "used", "free", "largest"))
     return (name, *(_UNKNOWN if cell is None else spell(cell) for cell in cells))
 

@@ -14,7 +14,7 @@ from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cli.check import read_source
 from teamspawner.cluster.dump import DumpError
-from teamspawner.errors import MapError
+from teamspawner.errors import ClusterError, MapError
 from teamspawner.map import Map, load
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         parsed = load(read_source(args.map)).map
-        cluster = seen.from_dumps(COMMAND, args)
+        cluster = seen.look(COMMAND, args)
     except MapError as error:
         seen.tell(COMMAND, f"the map cannot be used:\n{error}")
         return 1
@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
     except (seen.UsageError, DumpError) as error:
         seen.tell(COMMAND, str(error))
         return 2
+    except ClusterError as error:
+        seen.tell(COMMAND, str(error))
+        return 3
     groups = tuple(part.strip() for part in args.groups.split(",") if part.strip())
     listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
     print(_json(listing) if args.format == "json" else _text(listing))
@@ -67,7 +70,9 @@ def listed(parsed: Map, person: Person, cluster: seen.Seen, namespace: str | Non
     """What one person would be shown, with plain pods as KubeSpawner makes them."""
     snapshot, rules = cluster
     where = namespace or _namespace(parsed, snapshot)
-    claims = bool(snapshot.storage.claims) or "persistentvolumeclaims" in snapshot.unseen
+    dumped = snapshot.as_of is None
+    unseen = "persistentvolumeclaims" in snapshot.unseen
+    claims = bool(snapshot.storage.claims) or unseen or not dumped
     if not claims and any(team.volumes for team in parsed.teams.values()):
         seen.tell(COMMAND, "the dump has no claims at all; team volumes are not looked at")
     scene = Scene(

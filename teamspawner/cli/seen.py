@@ -1,8 +1,9 @@
-"""The cluster as a command sees it: from dumps; shared by explain and capacity."""
+"""The cluster as a command sees it, from dumps or running; shared by fit, explain and capacity."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import difflib
 import sys
 from typing import NamedTuple
@@ -44,6 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="",
         help="plural names of kinds that the dump was not asked for",
     )
+    parser.add_argument(
+        "--kubeconfig", metavar="PATH", help="the cluster to ask, when not the current one"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -53,8 +57,47 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         "--scheduler-version",
         metavar=_USUAL,
         help="version of the kube-scheduler; else that of the user-scheduler pod found,"
-        f" else {_USUAL}",
+        f" else the cluster's own, or {_USUAL} with a dump",
     )
+    parser.add_argument(
+        "--scheduler-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further scheduler to judge for, beside default-scheduler and *-user-scheduler",
+    )
+
+
+def look(command: str, args: argparse.Namespace) -> Seen:
+    """Look at the cluster that the arguments name.
+
+    Raises:
+        UsageError: When an argument is not understood.
+        DumpError: When a dump cannot be read.
+        ClusterError: When the running cluster is not reachable.
+    """
+    if args.dump:
+        return from_dumps(command, args)
+    if args.unseen:
+        raise UsageError("--unseen without --dump: it says what a dump was not asked for")
+    return asyncio.run(_live(command, args))
+
+
+async def _live(command: str, args: argparse.Namespace) -> Seen:
+    from teamspawner.cli.live import everything_seen, troubles, watching  # slow to import
+
+    version, names = getattr(args, "scheduler_version", None), _names(args)
+    given = _rules(version, names) if version else None
+    async with watching(args.kubeconfig, given) as watcher:
+        await everything_seen(watcher)
+        rules = given or watcher.rules.judging_for(names)
+        for sentence in (*troubles(watcher), *filter(None, (rules.warning,))):
+            tell(command, sentence)
+        return Seen(watcher.snapshot(), rules)
+
+
+def _names(args: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(getattr(args, "scheduler_name", ()))
 
 
 def from_dumps(command: str, args: argparse.Namespace) -> Seen:
@@ -66,7 +109,8 @@ def from_dumps(command: str, args: argparse.Namespace) -> Seen:
     """
     unseen = _unseen(args.unseen)
     found = dumps.gather(args.dump)
-    rules = _rules(getattr(args, "scheduler_version", None) or found.scheduler_version())
+    asked = getattr(args, "scheduler_version", None)
+    rules = _rules(asked or found.scheduler_version(), _names(args))
     if rules.warning:
         tell(command, rules.warning)
     snapshot = dumps.snapshot(found, rules, unseen)
@@ -83,9 +127,9 @@ def tell(command: str, message: str) -> None:
     sys.stderr.write(f"teamspawner {command}: {message}\n")
 
 
-def _rules(version: str | None) -> Rules:
+def _rules(version: str | None, names: tuple[str, ...] = ()) -> Rules:
     try:
-        return Rules.for_version(version or _USUAL)
+        return Rules.for_version(version or _USUAL, names)
     except ValueError as error:
         raise UsageError(f"--scheduler-version: {error}") from error
 

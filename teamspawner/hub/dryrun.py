@@ -26,9 +26,10 @@ __all__ = ["Answer", "DryRun", "Outcome"]
 KEPT_S = 60.0
 KEPT_BLIND_S = 10.0
 """How long an answer is kept when quotas cannot be read, so changes go unseen."""
-LOOK_S = 2.0
 NO_RIGHT_S = 300.0
-TIMEOUT_S = 1.5
+TIMEOUT_S = 1.0
+AWAY_S = 5.0
+"""How long nothing is asked after no answer came, so that pages stay quick."""
 _PERSONAL = frozenset({"env", "args", "command", "volumeMounts", "workingDir"})
 _FORBIDDEN = 403
 _REFUSED = frozenset({400, 403, 422})
@@ -65,14 +66,20 @@ class DryRun:
 
     Args:
         api: A kubernetes_asyncio ``CoreV1Api``.
+        mark: Changes whenever a quota or limit changes; None while those are not seen.
         clock: Seconds, monotonic.
     """
 
-    def __init__(self, api: Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: Any,
+        mark: Callable[[], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._clock = clock
         self._answers: dict[tuple[str, str], tuple[float, object, Answer]] = {}
-        self._marks: dict[str, tuple[float, object]] = {}
+        self._mark = mark
         self._barred_until = 0.0
 
     async def ask(
@@ -94,8 +101,8 @@ class DryRun:
         """
         now = self._clock()
         if now < self._barred_until:
-            return Answer(Outcome.NOT_ASKED, detail="no right to create pods")
-        mark = await self._mark(namespace)
+            return Answer(Outcome.NOT_ASKED, detail="not asked again so soon")
+        mark = self._mark()
         key = (namespace, _shape(pod, own_claims))
         kept = self._answers.get(key)
         if kept is not None and not fresh and now < kept[0] and kept[1] == mark:
@@ -122,6 +129,7 @@ class DryRun:
         except ApiException as error:
             return self._refused(error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._barred_until = self._clock() + AWAY_S
             return Answer(Outcome.NOT_ASKED, detail=type(error).__name__)
         return self._read(response.status, body)
 
@@ -144,28 +152,6 @@ class DryRun:
         if quota:
             return Answer(Outcome.QUOTA, detail=message, quota=quota.groupdict())
         return Answer(Outcome.INVALID, detail=message)
-
-    async def _mark(self, namespace: str) -> object:
-        """Versions of the namespace's quotas and limits; None when they cannot be read."""
-        now = self._clock()
-        seen = self._marks.get(namespace)
-        if seen is None or now >= seen[0]:
-            mark = await self._look(namespace)
-            lasts = LOOK_S if mark is not None else KEPT_BLIND_S
-            seen = self._marks[namespace] = (now + lasts, mark)
-        return seen[1]
-
-    async def _look(self, namespace: str) -> object:
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                quotas = await self._api.list_namespaced_resource_quota(namespace)
-                limits = await self._api.list_namespaced_limit_range(namespace)
-        except (ApiException, aiohttp.ClientError, TimeoutError, OSError):
-            return None
-        return tuple(
-            (each.metadata.uid, each.metadata.resource_version)
-            for each in (*quotas.items, *limits.items)
-        )
 
     def _forget(self, now: float) -> None:
         for key in [key for key, kept in self._answers.items() if now >= kept[0]]:

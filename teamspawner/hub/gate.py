@@ -25,7 +25,7 @@ from teamspawner.hub.home import with_home
 from teamspawner.hub.pods import Pods
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import FIRST_SYNC_S, Shared, shared_by
+from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.hub.truth import compare
 from teamspawner.map.groups import is_member
 from teamspawner.offers.caps import has_caps
@@ -69,7 +69,7 @@ class Gate:
     async def listing(self) -> Listing:
         """Everything this person may have now, with verdicts."""
         shared, person = self._shared(), self._person()
-        await shared.synced(FIRST_SYNC_S)
+        await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._profiles()
         scene = self._scene(profiles)
         pods = self._shapes()
@@ -126,7 +126,7 @@ class Gate:
 
     async def _choose(self, raw: Any) -> Choice:
         shared, person, pods = self._shared(), self._person(), self._shapes()
-        await shared.synced(FIRST_SYNC_S)
+        await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._profiles()
         choices = desk.resolve(person, raw, self._scene(profiles))
         self._check_link(choices)

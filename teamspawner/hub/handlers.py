@@ -157,7 +157,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
             await _cancel_start(spawner)
             await self.stop_single_user(user, server_name)
         # JupyterHub waits less than a pod may take to go
-        ending = spawner._stop_future or spawner._spawn_future  # noqa: SLF001
+        ending = getattr(spawner, "_stop_future", None) or spawner._spawn_future  # noqa: SLF001
         if spawner.pending and ending:
             await asyncio.wait({ending}, timeout=STOP_TIMEOUT_S)
 

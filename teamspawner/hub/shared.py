@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import MutableMapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
+from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.source import Held, MapSource
@@ -20,6 +21,7 @@ from teamspawner.offers.reservations import Ledger
 
 __all__ = ["Shared", "shared_by"]
 
+POLICIES = ("resourcequotas", "limitranges")
 FIRST_SYNC_S = 1.0
 """How long the first page waits for the cluster to be seen; later ones wait for nothing."""
 
@@ -29,32 +31,51 @@ class Shared:
 
     Attributes:
         ledger: The starts under way whose pods are not seen yet.
+        watcher: The cluster.
         dry_run: Asks the API server about pods, and remembers.
-        rules: The scheduler that places the servers.
     """
 
     def __init__(self, spawner: Any) -> None:
         self.ledger = Ledger()
-        self.dry_run = DryRun(spawner.api)
-        self.rules = Rules()
+        self.watcher: Watcher = for_loop(
+            connection=Connection(spawner.api.api_client.configuration),
+            rules=_rules(spawner),
+            namespace=spawner._namespace_default(),  # noqa: SLF001 - where the hub itself runs
+            log=spawner.log,
+        )
+        self.dry_run = DryRun(spawner.api, self._policy)
         self._sources: dict[str, MapSource] = {}
         self._desk: tuple[Held, Desk] | None = None
-        self._stale_after = timedelta(seconds=spawner.stale_after)
+        self._stale_after = spawner.stale_after
 
-    async def synced(self, _seconds: float) -> None:
+    @property
+    def rules(self) -> Rules:
+        """The scheduler that places the servers."""
+        return self.watcher.rules
+
+    async def synced(self) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""
+        await self.watcher.synced(FIRST_SYNC_S)
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The cluster as last seen; None before it ever was."""
-        return None
+        ready = self.watcher.as_of() is not None or self.watcher.status().synced
+        return self.watcher.snapshot() if ready else None
 
     @property
     def stale(self) -> bool:
         """Whether the last news from the cluster is too old for any verdict."""
-        seen = self.snapshot
-        as_of = seen.as_of if seen is not None else None
-        return as_of is not None and datetime.now(UTC) - as_of > self._stale_after
+        age_s = self.watcher.age_s()
+        return age_s is not None and age_s > self._stale_after
+
+    def _policy(self) -> object:
+        """Changes with every quota and limit; None while they are not seen."""
+        kinds = self.watcher.status().kinds
+        found = [kinds[name] for name in POLICIES if name in kinds]
+        if not found or any(each.refused or not each.synced for each in found):
+            return None
+        return self.watcher.policy_version
 
     def desk(self, spawner: Any) -> Desk:
         """The desk that answers by the map in force."""
@@ -94,3 +115,17 @@ def shared_by(spawner: Any) -> Shared:
         _ALL[loop] = Shared(spawner)
         metrics.watched(_ALL[loop].counted)
     return _ALL[loop]
+
+
+def _rules(spawner: Any) -> Rules | None:
+    """The scheduler that the admin named; None lets the watch find it."""
+    if not spawner.scheduler_version:
+        return None
+    try:
+        rules = Rules.for_version(spawner.scheduler_version)
+    except ValueError as error:
+        spawner.log.warning("TeamSpawner.scheduler_version: %s; it is found by itself", error)
+        return None
+    if rules.warning:
+        spawner.log.warning("TeamSpawner.scheduler_version: %s", rules.warning)
+    return rules

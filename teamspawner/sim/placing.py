@@ -211,7 +211,7 @@ def _term(term: Thing, labels: Mapping[str, str], node: Thing) -> bool:
 
 
 def _expression(one: Thing, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(one["key"]), one.get("values") or ()
+    value, values = labels.get(one["key"]), list(one.get("values") or ())
     operator = one["operator"]
     if operator in {"Gt", "Lt"}:
         if value is None or not value.lstrip("-").isdecimal():

@@ -18,6 +18,7 @@ from kubernetes_asyncio.config import kube_config
 from kubespawner import KubeSpawner
 from kubespawner import clients as kubespawner_clients
 
+from teamspawner.cluster.watch import for_loop
 from teamspawner.sim.client import Client
 from teamspawner.sim.kubeconfig import Access
 from teamspawner.sim.server.http import ApiServer
@@ -40,10 +41,16 @@ class Cluster:
 
     def __init__(self, server: ApiServer, api: Client, port: int) -> None:
         self.server, self.api, self.port = server, api, port
-        self.placed: Any = lambda _pod: "node-1"
-        self.shown: Any = lambda _pod: _running(port)
+        self.placed: Any = None
+        self.shown: Any = None
+        self.back_to_normal()
         self.made: list[str] = []
         self.specs: dict[str, Mapping[str, Any]] = {}
+
+    def back_to_normal(self) -> None:
+        """Place every pod where its accelerators are, and run it at once."""
+        self.placed = _first_fit
+        self.shown = lambda _pod: _running(self.port)
 
     async def add_node(self, name: str = "node-1", **fields: Any) -> None:
         await self.api.create("/api/v1/nodes", a_node(name, **fields))
@@ -79,6 +86,10 @@ class Cluster:
         binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": target}
         await self.api.create(f"{path}/binding", binding)
         await self.api.merge(f"{path}/status", {"status": self.shown(pod)})
+
+
+def _first_fit(pod: Mapping[str, Any]) -> str:
+    return "gpu-1" if "nvidia.com/gpu" in str(pod["spec"]["containers"]) else "node-1"
 
 
 def _running(port: int) -> dict[str, Any]:
@@ -160,6 +171,7 @@ async def a_cluster(folder: Path) -> AsyncIterator[Cluster]:
         try:
             yield cluster
         finally:
+            await for_loop().stop()
             kubelet.cancel()
             await asyncio.gather(kubelet, return_exceptions=True)
             await KubeSpawner._stop_all_reflectors()

@@ -10,10 +10,7 @@ with warnings.catch_warnings():
     import jupyterhub.app  # noqa: F401
     import kubespawner  # noqa: F401
 
-try:
     from tests.hub.cluster import a_cluster
-except ImportError:
-    collect_ignore = ["test_own_profiles.py", "test_failure_count.py"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

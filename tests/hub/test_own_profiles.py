@@ -45,6 +45,7 @@ async def hub(cluster, tmp_path_factory):
         "storage_pvc_ensure": False,
         "profile_list": PROFILES,
     }
+    await cluster.add_node("gpu-1", nvidia_com__gpu=4)
     folder = tmp_path_factory.mktemp("hub")
     async with a_hub(folder, KubeSpawner=spawner, TeamSpawner={"dry_run": False}) as running:
         yield running

@@ -43,6 +43,7 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": merge_patch,
     "application/strategic-merge-patch+json": strategic_patch,
 }
+_BODIES = frozenset({"application/json", "application/yaml"})
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 
 
@@ -112,7 +113,8 @@ class ApiServer:
             answer = Answer(refusal.status(), refusal.code)
             response = await write_answer(request, answer)
             if refusal.code == 429:  # noqa: PLR2004
-                response.headers.setdefault("Retry-After", "1")
+                again = refusal.details.get("retryAfterSeconds", 1)
+                response.headers["Retry-After"] = str(again)
         except web.HTTPRequestEntityTooLarge:
             told = f"Request entity too large: limit is {_LONGEST_BODY}"
             large = Refusal(413, "RequestEntityTooLarge", told)
@@ -284,15 +286,15 @@ async def _body(request: web.Request) -> Any:
     data = await request.read()
     if not data:
         return {}
-    if "protobuf" in request.content_type or "cbor" in request.content_type:
+    if request.method in {"POST", "PUT"} and request.content_type not in _BODIES:
         told = "the body of the request was in an unknown format - accepted media types include:"
         raise Refusal(415, "UnsupportedMediaType", f"{told} application/json, application/yaml")
+    read = yaml.safe_load if request.content_type == "application/yaml" else json.loads
     try:
-        if request.content_type == "application/yaml":
-            return yaml.safe_load(data)
-        return json.loads(data)
+        body = read(data)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+    return {} if body is None else body
 
 
 def _options(request: web.Request, body: Any) -> Options:

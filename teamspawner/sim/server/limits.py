@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
-from teamspawner.sim.server.amounts import Amounts, pod_amounts
+from teamspawner.sim.server.amounts import Amounts, pod_amounts, spell
 from teamspawner.sim.server.refusal import forbidden
 from teamspawner.units import quantity
 
 __all__ = ["bound_claim", "bound_pod", "fill_pod"]
 
 Thing = Mapping[str, Any]
+Sides = list[tuple[str, Amounts]]
 
 
 def fill_pod(ranges: Iterable[Thing], pod: dict[str, Any]) -> None:
@@ -56,7 +59,7 @@ def bound_claim(ranges: Iterable[Thing], claim: Thing) -> None:
     told = [
         line
         for item in _items(ranges, "PersistentVolumeClaim")
-        for line in _breaches(item, "PersistentVolumeClaim", asked, asked)
+        for line in _breaches(item, "PersistentVolumeClaim", asked, None)
     ]
     _refuse("persistentvolumeclaims", claim, told)
 
@@ -79,27 +82,31 @@ def _read(resources: Mapping[str, Any], side: str) -> Amounts:
 
 
 def _breaches(
-    item: Mapping[str, Any], scope: str, requests: Amounts, limits: Amounts
+    item: Mapping[str, Any], scope: str, requests: Amounts, limits: Amounts | None
 ) -> Iterator[str]:
+    """Tell every bound that these sizes break; claims have no limits, given as None."""
+    sides = [("request", requests), ("limit", limits or {})]
     for name, text in (item.get("min") or {}).items():
-        told = f"minimum {name} usage per {scope} is {text}"
-        bound = quantity(text)
+        told, least = f"minimum {name} usage per {scope} is {text}", quantity(text)
         if name not in requests:
             yield f"{told}.  No request is specified"
-        elif requests[name] < bound:
-            yield f"{told}, but request is {_shown(name, requests[name])}"
-        elif name in limits and limits[name] < bound:
-            yield f"{told}, but limit is {_shown(name, limits[name])}"
+        else:
+            yield from _first(told, name, sides, partial(operator.gt, least))
     for name, text in (item.get("max") or {}).items():
-        told = f"maximum {name} usage per {scope} is {text}"
-        bound = quantity(text)
-        if name not in limits:
+        told, most = f"maximum {name} usage per {scope} is {text}", quantity(text)
+        if limits is not None and name not in limits:
             yield f"{told}.  No limit is specified"
-        elif limits[name] > bound:
-            yield f"{told}, but limit is {_shown(name, limits[name])}"
-        elif requests.get(name, 0) > bound:
-            yield f"{told}, but request is {_shown(name, requests[name])}"
-    yield from _ratios(item, scope, requests, limits)
+        else:
+            yield from _first(told, name, sides[::-1], partial(operator.lt, most))
+    yield from _ratios(item, scope, requests, limits or {})
+
+
+def _first(told: str, name: str, sides: Sides, breaks: Callable[[Fraction], bool]) -> Iterator[str]:
+    """Tell the first side that breaks a bound: of a maximum the limit is asked first."""
+    for side, amounts in sides:
+        if name in amounts and breaks(amounts[name]):
+            yield f"{told}, but {side} is {_shown(name, amounts[name])}"
+            return
 
 
 def _ratios(
@@ -114,6 +121,4 @@ def _ratios(
 
 
 def _shown(name: str, amount: Fraction) -> str:
-    if name == "cpu":
-        return f"{amount}" if amount.denominator == 1 else f"{int(amount * 1000)}m"
-    return f"{amount}"
+    return spell(amount) if name == "cpu" else spell(amount, "i")

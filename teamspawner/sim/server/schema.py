@@ -6,6 +6,7 @@ field is dropped (and reported), nulls vanish, quantities come out canonical.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -98,6 +99,8 @@ def _object(model: str, value: Any, path: str, report: Report) -> dict[str, Any]
                 clean[name] = _quantities(inner, place)
             else:
                 clean[name] = _value(declared, inner, place, report)
+            if not clean[name] and _CONTAINER.fullmatch(declared):
+                del clean[name]  # an empty list or map is none, in Go's omitempty
     return clean
 
 
@@ -162,6 +165,7 @@ def canonical(text: str | float, path: str = "") -> str:
         value = quantity(text)
     except QuantityError as error:
         raise bad_request(f"unable to parse quantity of {path}: {_QUANTITY_GRAMMAR}") from error
+    value = Fraction(math.ceil(value * 1000), 1000)  # as SetDefaults_ResourceList rounds
     written = str(text)
     if written.endswith("i") and value == int(value):
         return _scaled(value, 1024, _BINARY, 0)

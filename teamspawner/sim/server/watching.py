@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -118,15 +119,17 @@ async def _following(
     if trouble.fault.silent:
         await _until(cut, clock.end - now)
         return
-    sent = 0
-    while not cut.is_set() and (now := loop.time()) < clock.end:
+    sent, most = 0, trouble.fault.cut_after
+    if most is None:
+        most = sys.maxsize
+    while sent < most and not cut.is_set() and (now := loop.time()) < clock.end:
         if queue.empty() and clock.bookmark_due(now):
             yield _bookmark(query, store.version, {})
         change = await _next(queue, cut, clock.rest(now))
         for event in _event(change, selected) if change else ():
             yield event
             sent += 1
-            if sent == trouble.fault.cut_after:
+            if sent >= most:
                 return
 
 
