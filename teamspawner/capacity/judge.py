@@ -131,7 +131,7 @@ def _preemption(
     for name, reasons in tally.rejected.items():
         state = snapshot.nodes[name]
         lower = _lower(state.pods, _priority(candidate))
-        if not lower or not _resolvable(reasons):
+        if not lower or not resolvable(reasons):
             continue
         left = against(without(state, lower), context, lower)
         if not left:
@@ -141,7 +141,7 @@ def _preemption(
     return tuple(sorted(found)), unsure
 
 
-def _resolvable(reasons: Reasons) -> bool:
+def resolvable(reasons: Reasons) -> bool:
     """Tell whether pods leaving could help, by the first filter that fails."""
     first = next(reason.plugin for reason in reasons if not reason.unknown)
     return all(r.resolvable for r in reasons if r.plugin == first and not r.unknown)

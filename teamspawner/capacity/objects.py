@@ -312,5 +312,9 @@ class Snapshot:
     """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
     """Node name to the version that last changed it; None when not tracked."""
+    placed: frozenset[str] = frozenset()
+    """Nodes that pods were put on since ``version``, as if they were there already."""
     cluster_version: int = 0
-    """The version of the last change to anything but nodes and the pods on them."""
+    """The version of the last change to anything but nodes, the pods on them and waiting pods.
+
+    A bound pod with required anti-affinity counts as such a change."""

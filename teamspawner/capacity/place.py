@@ -36,7 +36,8 @@ def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapsh
     best = min(fitting, key=lambda s: (-_fullness(s) if packs else _fullness(s), s.node.name))
     nodes = {**snapshot.nodes, best.node.name: with_pods(best, (candidate.pod,))}
     waiting = tuple(other for other in snapshot.waiting if other is not candidate)
-    return replace(snapshot, nodes=nodes, waiting=waiting)
+    placed = snapshot.placed | {best.node.name}
+    return replace(snapshot, nodes=nodes, waiting=waiting, placed=placed)
 
 
 def _fullness(state: NodeState) -> float:

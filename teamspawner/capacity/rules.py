@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 OLDEST, NEWEST, USUAL = 30, 37, 35
@@ -51,6 +51,10 @@ class Rules:
                 f" judged as 1.{minor}"
             )
         return cls(minor, (*cls().schedulers, *schedulers), warning)
+
+    def judging_for(self, schedulers: tuple[str, ...]) -> Rules:
+        """Return the same rules for further scheduler names too."""
+        return replace(self, schedulers=(*self.schedulers, *schedulers))
 
     def speaks_for(self, scheduler_name: str) -> bool:
         """Tell whether pods with this ``schedulerName`` are placed by such a scheduler."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,18 +14,14 @@ import yaml
 from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
-from teamspawner.cluster import dump as dumps
+from teamspawner.cli import seen
 from teamspawner.cluster.decode import ObjectError, candidate
-from teamspawner.errors import TeamSpawnerError
+from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import ClusterError
 from teamspawner.offers.sentences import Asked, sentence
 
+COMMAND = "fit"
 _YES = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
-_DUMP_KINDS = "kubectl get " + ",".join([*dumps.KINDS.values()][:9]) + " -A -o json"
-_SHOWN_FAULTS = 5
-
-
-class UsageError(TeamSpawnerError, ValueError):
-    """The command was used wrongly; the message says where, what was found, what is allowed."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -38,108 +33,48 @@ def add(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a Pod, a List of them, or YAML documents; - is standard input",
     )
-    parser.add_argument(
-        "--dump",
-        metavar="DUMP",
-        action="append",
-        default=[],
-        help=f"what `{_DUMP_KINDS}` prints; - is standard input; may be repeated; "
-        "without it the current cluster is asked",
-    )
-    parser.add_argument(
-        "--unseen",
-        metavar="KIND,…",
-        default="",
-        help="plural names of kinds that the dump was not asked for",
-    )
-    parser.add_argument(
-        "--scheduler-version",
-        metavar="1.35",
-        help="version of the kube-scheduler; else that of the user-scheduler pod found, else 1.35",
-    )
-    parser.add_argument(
-        "--scheduler-name",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a further scheduler to judge for, beside default-scheduler and *-user-scheduler",
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    seen.add(parser)
+    seen.add_rules(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge every pod alone, against the same snapshot."""
     try:
         manifests = _manifests(args.filename, args.dump)
-        snapshot, rules = _snapshot(args)
+        snapshot, rules = seen.look(COMMAND, args)
         pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
-    except (UsageError, dumps.DumpError) as error:
-        sys.stderr.write(f"teamspawner fit: {error}\n")
+    except (seen.UsageError, DumpError) as error:
+        seen.tell(COMMAND, str(error))
         return 2
+    except ClusterError as error:
+        seen.tell(COMMAND, str(error))
+        return 3
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
     print(_json(results, snapshot) if args.format == "json" else _text(results, snapshot))
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1
-
-
-def _snapshot(args: argparse.Namespace) -> tuple[Snapshot, Rules]:
-    unseen = _unseen(args.unseen)
-    found = dumps.gather(args.dump)
-    rules = _rules(args, found.scheduler_version())
-    snapshot = dumps.snapshot(found, rules, unseen)
-    for fault in found.faults[:_SHOWN_FAULTS]:
-        sys.stderr.write(f"teamspawner fit: left out {fault}\n")
-    if len(found.faults) > _SHOWN_FAULTS:
-        more = len(found.faults) - _SHOWN_FAULTS
-        sys.stderr.write(f"teamspawner fit: left out {more} more objects that cannot be read\n")
-    return snapshot, rules
-
-
-def _rules(args: argparse.Namespace, found: str | None) -> Rules:
-    try:
-        rules = Rules.for_version(
-            args.scheduler_version or found or "1.35", tuple(args.scheduler_name)
-        )
-    except ValueError as error:
-        raise UsageError(f"--scheduler-version: {error}") from error
-    if rules.warning:
-        sys.stderr.write(f"teamspawner fit: {rules.warning}\n")
-    return rules
-
-
-def _unseen(text: str) -> frozenset[str]:
-    """Read plural names of kinds.
-
-    Raises:
-        UsageError: When one of them is not known.
-    """
-    allowed = sorted({*dumps.KINDS.values(), *dumps.HARMLESS})
-    kinds = {part.strip().lower() for part in text.split(",") if part.strip()}
-    for kind in sorted(kinds.difference(allowed)):
-        near = difflib.get_close_matches(kind, allowed, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"--unseen: found {kind}; allowed: {', '.join(allowed)}{meant}")
-    return frozenset(kinds)
 
 
 def _manifests(path: str, dumped: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return every pod of a file, with its place for messages.
 
     Raises:
-        UsageError: When the file cannot be read, or holds something else than pods.
+        seen.UsageError: When the file cannot be read, or holds something else than pods.
     """
     if path == "-" and "-" in dumped:
-        raise UsageError("-f and --dump both read standard input; allowed: one of them")
+        raise seen.UsageError("-f and --dump both read standard input; allowed: one of them")
     place = "standard input" if path == "-" else path
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
         documents = _parse(text)
     except OSError as error:
-        raise UsageError(f"cannot read {place}: {error.strerror or error}") from error
+        raise seen.UsageError(f"cannot read {place}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{place} is neither YAML nor JSON: {error}") from error
+        raise seen.UsageError(f"{place} is neither YAML nor JSON: {error}") from error
     found = list(_pods(place, documents))
     if not found:
-        raise UsageError(f"{place}: found no pod; allowed: a Pod, a List of them, YAML documents")
+        raise seen.UsageError(
+            f"{place}: found no pod; allowed: a Pod, a List of them, YAML documents"
+        )
     return found
 
 
@@ -167,7 +102,7 @@ def _pod(where: str, found: Any, listed: str) -> Mapping[str, Any]:
     of_list = "Pod" if listed == "PodList" else None
     kind = found.get("kind", of_list) if isinstance(found, Mapping) else type(found).__name__
     if kind != "Pod":
-        raise UsageError(f"{where}: found kind {kind}; allowed: Pod, or a List of Pods")
+        raise seen.UsageError(f"{where}: found kind {kind}; allowed: Pod, or a List of Pods")
     return found  # type: ignore[no-any-return]
 
 
@@ -175,7 +110,7 @@ def _candidate(where: str, manifest: Mapping[str, Any], rules: Rules) -> Candida
     try:
         return candidate(manifest, rules)
     except ObjectError as error:
-        raise UsageError(f"{where}: {error}") from error
+        raise seen.UsageError(f"{where}: {error}") from error
 
 
 def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,9 @@ GIVE_UP_S = 5.0
 """How long a server that does not answer is tried before it is called not reachable."""
 REST_S = 10.0
 """How long kinds other than nodes and pods are waited for."""
+
+SETTLED_S = 0.2
+"""How long nothing must be outstanding before a look is complete."""
 
 _STEP_S = 0.1
 
@@ -36,7 +40,10 @@ async def watching(kubeconfig: str | None, rules: Rules | None) -> AsyncIterator
     log = logging.getLogger("teamspawner.cli.watch")
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    watcher = Watcher(await Connection.load(kubeconfig), rules, log=log)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the client library warns before it fails
+        connection = await Connection.load(kubeconfig)
+    watcher = Watcher(connection, rules, log=log)
     watcher.begin()
     try:
         await _first_look(watcher)
@@ -56,11 +63,24 @@ async def _first_look(watcher: Watcher) -> None:
 
 
 async def everything_seen(watcher: Watcher) -> None:
-    """Wait a while for the kinds beside nodes and pods: volumes, classes, namespaces."""
-    waited = 0.0
-    while waited < REST_S:
-        kinds = watcher.status().kinds.values()
-        if all(kind.synced or kind.refused for kind in kinds):
-            return
+    """Wait a while for the kinds beside nodes and pods, until all stay known for a moment.
+
+    An older scheduler that is found among the pods makes them be read once more.
+    """
+    waited = known = 0.0
+    while waited < REST_S and known < SETTLED_S:
         await asyncio.sleep(_STEP_S)
         waited += _STEP_S
+        kinds = watcher.status().kinds.values()
+        whole = all(kind.synced or kind.refused for kind in kinds)
+        known = known + _STEP_S if whole else 0.0
+
+
+def troubles(watcher: Watcher) -> tuple[str, ...]:
+    """Say what could not be seen or read, a sentence each."""
+    found: list[str] = []
+    for name, kind in watcher.status().kinds.items():
+        if kind.refused:
+            found.append(f"cannot see {name}: {kind.refused}")
+        found += [f"left out {name} {which}: {why}" for which, why in kind.named.items()]
+    return tuple(found)

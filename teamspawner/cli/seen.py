@@ -1,4 +1,4 @@
-"""The cluster as a command sees it, from dumps or running; shared by explain and capacity."""
+"""The cluster as a command sees it, from dumps or running; shared by fit, explain and capacity."""
 
 from __future__ import annotations
 
@@ -57,7 +57,14 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         "--scheduler-version",
         metavar=_USUAL,
         help="version of the kube-scheduler; else that of the user-scheduler pod found,"
-        f" else {_USUAL}",
+        f" else the cluster's own, or {_USUAL} with a dump",
+    )
+    parser.add_argument(
+        "--scheduler-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further scheduler to judge for, beside default-scheduler and *-user-scheduler",
     )
 
 
@@ -73,16 +80,24 @@ def look(command: str, args: argparse.Namespace) -> Seen:
         return from_dumps(command, args)
     if args.unseen:
         raise UsageError("--unseen without --dump: it says what a dump was not asked for")
-    return asyncio.run(_live(args))
+    return asyncio.run(_live(command, args))
 
 
-async def _live(args: argparse.Namespace) -> Seen:
-    from teamspawner.cli.live import everything_seen, watching  # slow to import
+async def _live(command: str, args: argparse.Namespace) -> Seen:
+    from teamspawner.cli.live import everything_seen, troubles, watching  # slow to import
 
-    version = getattr(args, "scheduler_version", None)
-    async with watching(args.kubeconfig, _rules(version) if version else None) as watcher:
+    version, names = getattr(args, "scheduler_version", None), _names(args)
+    given = _rules(version, names) if version else None
+    async with watching(args.kubeconfig, given) as watcher:
         await everything_seen(watcher)
-        return Seen(watcher.snapshot(), watcher.rules)
+        rules = given or watcher.rules.judging_for(names)
+        for sentence in (*troubles(watcher), *filter(None, (rules.warning,))):
+            tell(command, sentence)
+        return Seen(watcher.snapshot(), rules)
+
+
+def _names(args: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(getattr(args, "scheduler_name", ()))
 
 
 def from_dumps(command: str, args: argparse.Namespace) -> Seen:
@@ -94,7 +109,8 @@ def from_dumps(command: str, args: argparse.Namespace) -> Seen:
     """
     unseen = _unseen(args.unseen)
     found = dumps.gather(args.dump)
-    rules = _rules(getattr(args, "scheduler_version", None) or found.scheduler_version())
+    asked = getattr(args, "scheduler_version", None)
+    rules = _rules(asked or found.scheduler_version(), _names(args))
     if rules.warning:
         tell(command, rules.warning)
     snapshot = dumps.snapshot(found, rules, unseen)
@@ -111,9 +127,9 @@ def tell(command: str, message: str) -> None:
     sys.stderr.write(f"teamspawner {command}: {message}\n")
 
 
-def _rules(version: str | None) -> Rules:
+def _rules(version: str | None, names: tuple[str, ...] = ()) -> Rules:
     try:
-        return Rules.for_version(version or _USUAL)
+        return Rules.for_version(version or _USUAL, names)
     except ValueError as error:
         raise UsageError(f"--scheduler-version: {error}") from error
 

@@ -109,7 +109,6 @@ def _rest(
     terms, affinity, anti_affinity = _affinities(
         bytes(spec.affinity),
         meta.namespace or "default",
-        # The cluster's API server merges them, also where the user scheduler is an old one.
         () if placed else pairs(meta.labels),
     )
     return _Rest(
@@ -207,7 +206,8 @@ def _affinities(
     """Return required node terms, pod affinity and pod anti-affinity.
 
     ``labels`` are the pod's own, for a new pod: the API server merges
-    ``matchLabelKeys`` into the selectors when it creates one.
+    ``matchLabelKeys`` into the selectors when it creates one (from 1.31, whatever
+    the scheduler's version).
     """
     if raw in _ABSENT:
         return None, (), ()

@@ -169,7 +169,7 @@ def is_finished(found: QuickPod) -> bool:
 def _strip(found: QuickPod) -> None:
     """Take away all that differs between pods of one kind and weighs nothing."""
     meta, spec, status = found.metadata, found.spec, found.status
-    meta.uid = meta.resource_version = None
+    meta.resource_version = None
     meta.creation_timestamp = NONE
     if meta.deletion_timestamp is not NONE:
         meta.deletion_timestamp = NONE if bytes(meta.deletion_timestamp) == b"null" else GONE
@@ -178,8 +178,8 @@ def _strip(found: QuickPod) -> None:
         static = b"kubernetes.io/config." in text and _is_static(text)
         meta.annotations = _STATIC if static else NONE
     ephemeral = spec.volumes is not None and _strip_volumes(spec)
-    if not ephemeral:
-        meta.name = None
+    if not ephemeral:  # the claim of such a volume bears the pod's name and uid
+        meta.name = meta.uid = None
     spec.node_name = None
     for container in spec.containers or ():
         container.image = NONE
