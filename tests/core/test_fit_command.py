@@ -215,6 +215,14 @@ def test_what_is_no_dump_is_refused(run, dump, said):
     assert said in err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_dump_that_a_shell_wrote_with_a_mark_is_read(run, tmp_path, encoding):
+    mark = "" if encoding in {"utf-8-sig", "utf-16"} else "\ufeff"
+    path = tmp_path / "dump.json"
+    path.write_bytes((mark + json.dumps(a_list(node("a")))).encode(encoding))
+    assert run(pod(cpu=1), options=["--dump", str(path)])[0] == 0
+
+
 def test_a_missing_dump_is_named(run):
     code, _, err = run(pod(cpu=1), options=["--dump", "/nowhere.json"])
     assert (code, "cannot read /nowhere.json" in err) == (2, True)
