@@ -244,7 +244,15 @@ def as_stored(pod: Json) -> None:
 def odd(dice: Dice, thing: Json) -> None:
     """Add what real objects hold and no filter reads: nulls, unknown fields, managed fields."""
     if dice.chance(0.3):
-        thing["metadata"]["managedFields"] = [{"manager": "x", "fieldsV1": {"f:spec": {}}}]
+        thing["metadata"]["managedFields"] = [
+            {
+                "manager": "kubectl",
+                "operation": "Update",
+                "apiVersion": "v1",
+                "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {}},
+            }
+        ]
     if dice.chance(0.3):
         thing["metadata"]["annotations"] = thing["metadata"].get("annotations")
     spec = thing.get("spec")
