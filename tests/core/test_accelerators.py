@@ -300,7 +300,10 @@ def test_an_unknown_device_is_offered_under_its_own_name():
         ("NVIDIA-GeForce-RTX-3090", "", "GeForce RTX 3090"),
         ("AMD_Instinct_MI300X", "", "Instinct MI300X"),
         ("Max_1550", "", "Max 1550"),
-        ("example.com/fpga", "", "example.com/fpga (model not told)"),
+        ("example.com/fpga", "", "example.com/fpga"),
+        ("nvidia.com/gpu", "", "NVIDIA GPU"),
+        ("nvidia.com/mig-1g.10gb", "1g.10gb", "NVIDIA GPU slice 10 GB"),
+        ("amd.com/cpx_nps4", "cpx_nps4", "AMD GPU part cpx_nps4"),
     ],
 )
 def test_labels_are_made_readable(label, profile, name):
