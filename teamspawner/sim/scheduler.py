@@ -175,7 +175,7 @@ class Scheduler:
     def _leaving(
         self, candidate: Candidate, snapshot: Snapshot, node: str, pods: list[Thing]
     ) -> list[Thing]:
-        """Return the pods of lower priority that have to go; the higher of them stay if they can."""
+        """Return the pods of lower priority that have to go: as few as can be, the lowest first."""
         records = [(pod, decode_pod(json.dumps(pod).encode(), self._rules)) for pod in pods]
         own = candidate.pod.spec.priority
         kept = [r.pod for _, r in records if not r.finished and r.pod.spec.priority >= own]
