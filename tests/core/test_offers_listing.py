@@ -88,6 +88,14 @@ def test_of_a_shared_device_only_one_is_offered():
     assert [(o.kind, dict(o.options)) for o in listing.offers] == [("shared", {"gpus": "1"})]
 
 
+def test_tiers_stand_in_the_order_that_the_team_lists_them():
+    text = """
+tiers: {a: {cpu: 1, memory: 1Gi}, b: {cpu: 2, memory: 1Gi}, c: {cpu: 3, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [c, b]}, two: {groups: ["*"], tiers: [a, b]}}
+"""
+    assert [card.slug for card in listed(a_node(), text=text).cards] == ["c", "b", "a"]
+
+
 def test_models_and_kinds_that_are_not_for_them_are_hidden_with_the_reason():
     t4 = a_node("t", devices={GPU: 1}, labels={"nvidia.com/gpu.product": "Tesla-T4"})
     hidden = {each.slug: each.why for each in listed(t4).hidden}
@@ -202,6 +210,14 @@ def test_ordinary_pods_do_not_make_a_fair_share_smaller():
     assert listed(busy, text=text).offers[0].requests["cpu"] == 2000
 
 
+def test_a_share_follows_what_always_runs():
+    desk = a_desk(tier_map("{share: 1/2}"))
+    node = a_node(cpu=8)
+    first = desk.listing(a_person(), a_scene(node)).offers[0]
+    more = desk.listing(a_person(), a_scene(a_state(node, daemon(cpu=2000)))).offers[0]
+    assert (first.requests["cpu"], more.requests["cpu"]) == (4000, 3000)
+
+
 def test_a_share_is_taken_of_nodes_that_the_tier_may_use():
     text = tier_map("{share: 1/2, nodes: {selector: {pool: big}}}")
     big = a_node("b", cpu=10, memory=40, labels={"pool": "big"})
@@ -269,6 +285,18 @@ def test_all_in_use_names_the_same_thing_in_another_count_or_the_nearest_tier():
     half = a_state(gpu_node(devices=2), a_pod({GPU: 1}))
     found = offer(listed(half), A100_SLUG, gpus="2")
     assert (found.alternative.slug, found.alternative.options) == (A100_SLUG, {"gpus": "1"})
+
+
+def test_an_alternative_is_of_the_same_team():
+    text = """
+tiers: {a: {cpu: 9, memory: 1Gi}, b: {cpu: 1, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [a]}, two: {groups: ["*"], tiers: [b]}}
+"""
+    found = listed(a_node(cpu=8), text=text).offers
+    assert [(o.team, o.startable, o.alternative) for o in found] == [
+        ("one", False, None),
+        ("two", True, None),
+    ]
 
 
 def test_a_driver_that_is_down_is_told_so():
@@ -623,4 +651,7 @@ def test_the_desk_sees_what_changed_since_the_last_snapshot():
     assert offer(desk.listing(person, a_scene(full)), "small").count == 1
     assert offer(desk.listing(person, a_scene(a_node())), "small").count == 3
     assert A100_SLUG in {o.slug for o in desk.listing(person, a_scene(gpu_node("n1"))).offers}
+    assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
+    both = desk.listing(person, a_scene(a_node(), gpu_node("g1")))
+    assert A100_SLUG in {o.slug for o in both.offers}
     assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
