@@ -92,12 +92,18 @@ class Companions(Filter):
         return first and all(pod_term_matches(t, self.pod, _ask(t)) for t in self.affinity)
 
     def emptied(self, state: NodeState) -> Reasons:
-        """Pods that keep it away may end, save those that stay; its companions are as now."""
+        """Pods that keep it away may end, save those that stay; its companions may be as now.
+
+        Or they may end too, which opens every node to the first of a group.
+        """
         staying = Counts()
         for pod in state.pods:
             self.add(staying, state.node, pod, 1)
-        staying.wanted = self.counts.wanted
+        alone, staying.wanted = staying.wanted, self.counts.wanted
         found = self._against(state.node.labels, staying)
+        if _NO_COMPANION in found:
+            staying.wanted = alone
+            found = self._against(state.node.labels, staying)
         return found or ((_UNSEEN,) if self.unsure else ())
 
     def _changed(self, node: Node, change: Change) -> Counts:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from teamspawner.capacity.attaching import attach_limits
+from teamspawner.capacity.binding import binding
+from teamspawner.capacity.claims import needs
 from teamspawner.capacity.companions import Companions, companions
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
 from teamspawner.capacity.filters import Fit, fit, placement, ports
 from teamspawner.capacity.objects import Candidate, Node, NodeState, Pod, Resources, Snapshot
+from teamspawner.capacity.restrictions import restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading, spreading
 from teamspawner.capacity.verdict import Reason
-from teamspawner.capacity.volumes import (
-    attach_limits,
-    binding,
-    needs,
-    restrictions,
-    zones,
-)
+from teamspawner.capacity.zones import zones
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from teamspawner.capacity.context import (
     without,
 )
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Snapshot
+from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
-from teamspawner.capacity.volumes import Restrictions
 
 MOST = 1000
 """Where pods influence each other the count stops here: it means at least so many."""

@@ -23,10 +23,10 @@ from teamspawner.capacity.filters import Fit, Placement, Ports
 from teamspawner.capacity.judge import judge
 from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot
 from teamspawner.capacity.place import best_of, put_on
+from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading
 from teamspawner.capacity.verdict import Reason, Status, Verdict
-from teamspawner.capacity.volumes import Restrictions
 
 __all__ = ["FitIndex"]
 

@@ -29,12 +29,14 @@ def load(source: str | bytes | Mapping[str, Any]) -> Loaded:
 
     Args:
         source: YAML text (at most 1 MiB, UTF-8), or the same as plain values, as
-            chart values and traits give it.
+            chart values and traits give it. Chart values themselves are taken too:
+            then the map is what stands under ``custom.teamspawner``.
 
     Raises:
         MapError: With every fault, in the order of the file.
     """
     document = read_yaml(source) if isinstance(source, str | bytes) else _plain(source)
+    document = _within_chart_values(document)
     if not isinstance(document.value, dict):
         found = "an empty map" if document.value is None else shown(document.value)
         fault = Fault("map", found, "keys and values: version, tiers, teams, …", "")
@@ -49,6 +51,19 @@ def load(source: str | bytes | Mapping[str, Any]) -> Loaded:
         raise MapError(faults)
     warnings = _in_order(document, map_warnings(document, parsed))
     return Loaded(parsed, tuple(warnings))
+
+
+def _within_chart_values(document: Document) -> Document:
+    """The map inside chart values; anything else as it is."""
+    custom = document.value.get("custom") if isinstance(document.value, dict) else None
+    if not isinstance(custom, dict) or "teamspawner" not in custom:
+        return document
+    inside = {
+        path[2:]: line
+        for path, line in document.lines.items()
+        if path[:2] == ("custom", "teamspawner") and path[2:]
+    }
+    return Document(custom["teamspawner"], inside, document.faults)
 
 
 def json_schema() -> dict[str, Any]:

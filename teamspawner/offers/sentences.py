@@ -6,7 +6,7 @@ No node and no other person is ever named; who holds what is told in numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from teamspawner import units
 from teamspawner.capacity.objects import NodeState, Resources, Snapshot
@@ -19,6 +19,7 @@ STALE = "stale"
 UNREAD = "unread"
 
 _RESOURCES = "NodeResourcesFit"
+_OWN = frozenset({"servers_per_user", "per_user"})
 _BADGES = {
     Status.INVALID: "Not possible",
     Status.QUOTA_BLOCKED: "Limit reached",
@@ -86,7 +87,7 @@ def badge(verdict: Verdict, count: int | None, cap: Cap | None = None) -> str:
     if verdict.status is Status.FITS_NOW:
         return f"Free now · {count} more {'fits' if count == 1 else 'fit'}" if count else "Free now"
     if verdict.status is Status.QUOTA_BLOCKED and cap is not None:
-        whose = "Your limit" if cap.name in {"servers_per_user", "per_user"} else "Team limit"
+        whose = "Your limit" if cap.name in _OWN else "Team limit"
         return f"{whose} · {amount(cap, cap.used)} of {amount(cap, cap.most)} in use"
     if verdict.status is Status.BUSY and verdict.freeing:
         return "In use · freeing now"
@@ -111,9 +112,21 @@ def cap_sentence(cap: Cap, team: str) -> str:
         "cpu": f"{team} uses {used} of its {most} CPUs",
         "memory": f"{team} uses {used} of its {most} of memory",
     }[cap.name]
+    if cap.need > cap.most:
+        return _beyond(cap, team)
     if 0 < room < cap.need:
         return f"{told}; this needs {need} more."
     return f"{told}."
+
+
+def _beyond(cap: Cap, team: str) -> str:
+    """Say that a cap could never hold this, however little is in use."""
+    most, need = amount(cap, cap.most), amount(cap, cap.need)
+    what = {"cpu": "CPUs", "memory": "of memory", "servers_per_user": "servers"}.get(
+        cap.name, "GPUs"
+    )
+    whose = "A person of " if cap.name in _OWN else ""
+    return f"{whose}{team} may have {most} {what} at once; this needs {need}."
 
 
 def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
@@ -283,28 +296,38 @@ def _never(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     whole = next((reason for reason in verdict.reasons if reason.detail or reason.message), None)
     if whole is not None and "persistentvolumeclaim" in whole.message:
         return "A disk that this needs does not exist; tell the people who run this hub."
-    nodes = snapshot.nodes.values() if snapshot else ()
-    sized = [name for name, reasons in verdict.rejected.items() if _only_short(reasons)]
-    if sized:
-        return _too_big(asked, [state for state in nodes if state.node.name in set(sized)])
     if not verdict.rejected:
         return "The cluster has no machines."
+    looked_at = {
+        name: reasons
+        for name, reasons in verdict.rejected.items()
+        if not asked.members or name in asked.members
+    }
+    states = (
+        [snapshot.nodes[name] for name in looked_at if name in snapshot.nodes] if snapshot else []
+    )
+    if states and (small := _too_small(asked, states)):
+        return small
+    kept = {name: reasons for name, reasons in looked_at.items() if not _only_short(reasons)}
+    if not kept:
+        return "No machine is large enough, once what always runs on it is counted."
+    verdict = replace(verdict, rejected=kept)
     return _most_common(verdict, _NEVER, "No machine can take this, however empty.")
 
 
-def _too_big(asked: Asked, states: Sequence[NodeState]) -> str:
-    """Name the first thing that is too large for every machine."""
+def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
+    """Name the first thing that is too large for every machine; empty when nothing is."""
     if asked.device:
-        most = max((state.node.allocatable.get(asked.device, 0) for state in states), default=0)
+        most = max(state.node.allocatable.get(asked.device, 0) for state in states)
         if most < asked.count:
             return f"No machine has {asked.count} {asked.name}; the largest has {most}."
     for name in ("cpu", "memory"):
         need = asked.requests.get(name, 0)
-        most = max((state.node.allocatable.get(name, 0) for state in states), default=0)
+        most = max(state.node.allocatable.get(name, 0) for state in states)
         if need > most:
             asks, has = _much(name, need), _much(name, most)
             return f"No machine is large enough: this asks for {asks}, the largest has {has}."
-    return "No machine is large enough, once what always runs on it is counted."
+    return ""
 
 
 def _most_common(verdict: Verdict, words: dict[str, str], default: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -113,13 +113,16 @@ class Client:
             if not token:
                 return
 
-    async def watch(self, path: str, version: str) -> AsyncIterator[tuple[str, Any]]:
+    async def watch(
+        self, path: str, version: str, **more: str
+    ) -> AsyncGenerator[tuple[str, Any], None]:
         """Yield the events of one watch until it ends.
 
         Raises:
             ClusterError: When it cannot be opened, or the server reports an error.
         """
         query = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        query |= more
         try:
             async with self._session.get(
                 self.access.server + path, params=query,
@@ -159,6 +162,7 @@ class Mirror:
         heard: Callable[[Mapping[str, Any] | None, Mapping[str, Any] | None], None] | None = None,
         *,
         retry_s: float = 0.5,
+        **query: str,
     ) -> None:
         self.things: dict[Key, Mapping[str, Any]] = {}
         self.synced = asyncio.Event()
@@ -166,6 +170,7 @@ class Mirror:
         self._path = path
         self._heard = heard or (lambda _old, _new: None)
         self._retry_s = retry_s
+        self._query = query
 
     async def run(self) -> None:
         """List and watch for ever."""
@@ -175,7 +180,7 @@ class Mirror:
                 if not version:
                     version = await self._list()
                     self.synced.set()
-                async for name, thing in self._client.watch(self._path, version):
+                async for name, thing in self._client.watch(self._path, version, **self._query):
                     version = thing["metadata"]["resourceVersion"]
                     if name != "BOOKMARK":
                         self._take(thing, gone=name == "DELETED")
@@ -187,7 +192,7 @@ class Mirror:
     async def _list(self) -> str:
         found: dict[Key, Mapping[str, Any]] = {}
         version = ""
-        async for page in self._client.pages(self._path):
+        async for page in self._client.pages(self._path, **self._query):
             version = page["metadata"]["resourceVersion"]
             for thing in page["items"]:
                 found[_key(thing)] = thing

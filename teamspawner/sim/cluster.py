@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teamspawner.cluster.connect import Connection
 from teamspawner.sim.client import Client
 from teamspawner.sim.kubeconfig import Access, make_certificate, write_kubeconfig
 from teamspawner.sim.node.kubelet import Kubelet
+from teamspawner.sim.node.process import Reaper
 from teamspawner.sim.scheduler import Scheduler
 from teamspawner.sim.server.http import ApiServer
 from teamspawner.sim.server.kinds import BY_KIND
@@ -51,7 +53,12 @@ class Cluster:
 
 @asynccontextmanager
 async def embedded_cluster(
-    folder: Path, *, scheduler: bool = True, nodes: bool = True, bookmark_s: float = 10.0
+    folder: Path,
+    *,
+    scheduler: bool = True,
+    nodes: bool = True,
+    bookmark_s: float = 10.0,
+    reaper: Reaper | None = None,
 ) -> AsyncIterator[Cluster]:
     """Run a cluster inside this event loop until the block ends.
 
@@ -60,6 +67,7 @@ async def embedded_cluster(
         scheduler: Whether pods are given nodes.
         nodes: Whether pods are run, and claims get volumes.
         bookmark_s: Seconds between the bookmarks of a watch.
+        reaper: Ends the pods' processes when this process ends, however it ends.
     """
     tls, ca = make_certificate(folder)
     token = secrets.token_urlsafe(24)
@@ -73,9 +81,10 @@ async def embedded_cluster(
     try:
         async with Client(access) as client, contextlib.AsyncExitStack() as parts:
             if scheduler:
-                await parts.enter_async_context(serving(Scheduler(client).run()))
+                connection = await Connection.load(str(kubeconfig))
+                await parts.enter_async_context(serving(Scheduler(client, connection).run()))
             if nodes:
-                await parts.enter_async_context(run_nodes(client, folder))
+                await parts.enter_async_context(run_nodes(client, folder, reaper=reaper))
             yield cluster
     finally:
         await server.stop()
@@ -83,10 +92,10 @@ async def embedded_cluster(
 
 @asynccontextmanager
 async def run_nodes(
-    client: Client, folder: Path, *, heartbeat: bool = False
+    client: Client, folder: Path, *, reaper: Reaper | None = None, heartbeat: bool = False
 ) -> AsyncIterator[Kubelet]:
     """Run the pods of a cluster as processes of this machine until the block ends."""
-    kubelet = Kubelet(client, folder, heartbeat=heartbeat)
+    kubelet = Kubelet(client, folder, reaper=reaper, heartbeat=heartbeat)
     async with serving(Volumes(client, folder).run()), serving(kubelet.run()):
         yield kubelet
 

@@ -183,6 +183,8 @@ def test_terms_of_whole_devices_leave_out_shared_ones_of_the_same_product():
     shared = a100(**{"gpu.replicas": "4", "gpu.sharing-strategy": "time-slicing"})
     assert met(whole, A100)
     assert not met(whole, shared)
+    assert not met(whole, a100(**{"gpu.sharing-strategy": "mps"}))
+    assert not met(whole, a100(**{"gpu.replicas": "2"}))
     assert not met(whole, a100(**{"gpu.product": "Tesla-T4"}))
     assert met(the_device({GPU: 32}, shared), shared)
     assert not met(the_device({GPU: 32}, shared), A100)
@@ -300,7 +302,10 @@ def test_an_unknown_device_is_offered_under_its_own_name():
         ("NVIDIA-GeForce-RTX-3090", "", "GeForce RTX 3090"),
         ("AMD_Instinct_MI300X", "", "Instinct MI300X"),
         ("Max_1550", "", "Max 1550"),
-        ("example.com/fpga", "", "example.com/fpga (model not told)"),
+        ("example.com/fpga", "", "example.com/fpga"),
+        ("nvidia.com/gpu", "", "NVIDIA GPU"),
+        ("nvidia.com/mig-1g.10gb", "1g.10gb", "NVIDIA GPU slice 10 GB"),
+        ("amd.com/cpx_nps4", "cpx_nps4", "AMD GPU part cpx_nps4"),
     ],
 )
 def test_labels_are_made_readable(label, profile, name):

@@ -348,6 +348,12 @@ def test_the_first_of_its_kind_starts_anywhere():
     assert verdict.nodes == ("a", "b")
 
 
+def test_the_first_of_its_kind_may_start_anywhere_again_when_the_others_end():
+    cluster = [node("a", cpu=1), node("b", cpu=8), pod("x", on="a", cpu=1, meta=X)]
+    verdict = judged(cluster, pod(cpu=4, meta=X, spec=rule("podAffinity")))
+    assert verdict.status is Status.BUSY
+
+
 def test_servers_that_repel_each_other_fit_once_per_node():
     verdict = judged([node("a"), node("b")], pod(cpu=1, meta=X, spec=rule("podAntiAffinity")))
     assert verdict.count == 2

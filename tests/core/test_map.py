@@ -51,6 +51,13 @@ def test_text_and_plain_values_give_the_same_map():
     assert load(yaml.safe_load(EXAMPLE)).map == load(EXAMPLE).map == load(EXAMPLE.encode()).map
 
 
+def test_the_map_may_stand_in_chart_values():
+    inside = "    tiers: {a: {cpu: x}}\n    teams: {t: {groups: [g]}}"
+    text = f"hub: {{x: 1}}\ncustom:\n  teamspawner:\n{inside}"
+    assert load({"hub": {}, "custom": {"teamspawner": SMALL}}).map == load(SMALL).map
+    assert the_fault(text).place == "tiers.a.cpu (line 4)"
+
+
 def test_g_and_gi_are_both_two_to_the_thirtieth():
     assert load(with_tier(memory="4G")).map == load(with_tier(memory="4Gi")).map
 

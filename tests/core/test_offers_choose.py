@@ -355,3 +355,14 @@ def test_terms_of_the_chart_and_of_the_tier_must_both_hold():
     assert cross_terms([], [own]) == cross_terms([own], []) == [own]
     fields = {"matchFields": [{"key": "f"}]}
     assert cross_terms([fields], [own]) == [{**own, **fields}]
+
+
+def test_a_volume_is_mounted_to_read_unless_the_map_says_otherwise():
+    text = """
+tiers: {t: {cpu: 1, memory: 1Gi}}
+teams:
+  all: {groups: ["*"], tiers: [t], volumes: [{name: d, claim: c, mount: /d}]}
+"""
+    assert chosen({}, text=text).override["volume_mounts"] == [
+        {"name": "team-d", "mountPath": "/d", "readOnly": True}
+    ]

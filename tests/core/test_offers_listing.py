@@ -88,6 +88,14 @@ def test_of_a_shared_device_only_one_is_offered():
     assert [(o.kind, dict(o.options)) for o in listing.offers] == [("shared", {"gpus": "1"})]
 
 
+def test_tiers_stand_in_the_order_that_the_team_lists_them():
+    text = """
+tiers: {a: {cpu: 1, memory: 1Gi}, b: {cpu: 2, memory: 1Gi}, c: {cpu: 3, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [c, b]}, two: {groups: ["*"], tiers: [a, b]}}
+"""
+    assert [card.slug for card in listed(a_node(), text=text).cards] == ["c", "b", "a"]
+
+
 def test_models_and_kinds_that_are_not_for_them_are_hidden_with_the_reason():
     t4 = a_node("t", devices={GPU: 1}, labels={"nvidia.com/gpu.product": "Tesla-T4"})
     hidden = {each.slug: each.why for each in listed(t4).hidden}
@@ -137,6 +145,13 @@ def test_no_two_tiers_and_models_share_a_slug(keys, tails):
     slugs = [variant_slug(keys, key, tail) for key in keys for tail in tails] + keys
     assert len(slugs) == len(set(slugs))
     assert all(len(slug) <= SLUG_MAX for slug in slugs[: len(keys) * len(tails)])
+
+
+def test_a_slug_that_reads_as_another_tiers_is_marked():
+    keys = ["gpu", "gpu-large"]
+    first, second = variant_slug(keys, "gpu", "large-x"), variant_slug(keys, "gpu-large", "x")
+    assert (first.startswith("gpu-large-x-"), second) == (True, "gpu-large-x")
+    assert variant_slug(keys, "gpu", "large") != "gpu-large"
 
 
 _labels = st.text(min_size=1, max_size=63)
@@ -193,6 +208,14 @@ def test_ordinary_pods_do_not_make_a_fair_share_smaller():
     text = tier_map("{gpu: {}, per_gpu: fair}")
     busy = a_state(gpu_node(cpu=16, memory=64), a_pod({"cpu": 9000, "memory": GIB}))
     assert listed(busy, text=text).offers[0].requests["cpu"] == 2000
+
+
+def test_a_share_follows_what_always_runs():
+    desk = a_desk(tier_map("{share: 1/2}"))
+    node = a_node(cpu=8)
+    first = desk.listing(a_person(), a_scene(node)).offers[0]
+    more = desk.listing(a_person(), a_scene(a_state(node, daemon(cpu=2000)))).offers[0]
+    assert (first.requests["cpu"], more.requests["cpu"]) == (4000, 3000)
 
 
 def test_a_share_is_taken_of_nodes_that_the_tier_may_use():
@@ -262,6 +285,18 @@ def test_all_in_use_names_the_same_thing_in_another_count_or_the_nearest_tier():
     half = a_state(gpu_node(devices=2), a_pod({GPU: 1}))
     found = offer(listed(half), A100_SLUG, gpus="2")
     assert (found.alternative.slug, found.alternative.options) == (A100_SLUG, {"gpus": "1"})
+
+
+def test_an_alternative_is_of_the_same_team():
+    text = """
+tiers: {a: {cpu: 9, memory: 1Gi}, b: {cpu: 1, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [a]}, two: {groups: ["*"], tiers: [b]}}
+"""
+    found = listed(a_node(cpu=8), text=text).offers
+    assert [(o.team, o.startable, o.alternative) for o in found] == [
+        ("one", False, None),
+        ("two", True, None),
+    ]
 
 
 def test_a_driver_that_is_down_is_told_so():
@@ -396,6 +431,32 @@ def test_a_cap_that_leaves_too_little_says_how_much_is_needed():
 def test_every_cap_of_the_map_holds(servers, slug, said):
     found = offer(with_servers(*servers), slug)
     assert (found.verdict.status, found.sentence, found.startable) == ("QUOTA_BLOCKED", said, False)
+
+
+def test_what_a_cap_could_never_hold_is_told_so():
+    text = tier_map(
+        "{gpu: {counts: [4]}, per_gpu: {cpu: 1, memory: 1Gi}}",
+        "groups: ['*'], tiers: [t], gpu: {per_user: 2}",
+    )
+    assert listed(gpu_node(), text=text).offers[0].sentence == (
+        "A person of all may have 2 GPUs at once; this needs 4."
+    )
+
+
+def test_a_cap_holds_by_the_last_news_even_where_the_unknown_may_be_tried():
+    text = tier_map(
+        "{cpu: 1, memory: 1Gi, when_unknown: allow}",
+        "groups: ['*'], tiers: [t], limits: {servers_per_user: 1}",
+    )
+    held = Reservation("x", "alice", "all", {"cpu": 1000}, 0)
+    assert listed(a_node(), text=text, stale=True).offers[0].startable
+    assert not listed(a_node(), text=text, stale=True, held=(held,)).offers[0].startable
+
+
+def test_devices_on_machines_reserved_for_others_are_told_so():
+    bare, kept = a_node("b"), gpu_node(taints=[("team", "x", "NoSchedule")])
+    found = offer(listed(bare, kept), A100_SLUG, gpus="1")
+    assert found.sentence == "The machines for this are reserved for other work."
 
 
 def test_servers_of_other_teams_and_of_others_do_not_count():
@@ -588,5 +649,9 @@ def test_the_desk_sees_what_changed_since_the_last_snapshot():
     assert offer(desk.listing(person, a_scene(a_node())), "small").count == 3
     full = a_state(a_node(), *[a_server()] * 2)
     assert offer(desk.listing(person, a_scene(full)), "small").count == 1
+    assert offer(desk.listing(person, a_scene(a_node())), "small").count == 3
     assert A100_SLUG in {o.slug for o in desk.listing(person, a_scene(gpu_node("n1"))).offers}
+    assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
+    both = desk.listing(person, a_scene(a_node(), gpu_node("g1")))
+    assert A100_SLUG in {o.slug for o in both.offers}
     assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}

@@ -41,6 +41,16 @@ def test_a_start_under_way_takes_its_place_before_others_are_judged():
     assert [offer.verdict.status for offer in listing.offers] == ["BUSY"]
 
 
+def test_a_start_whose_pod_is_seen_takes_its_place_once():
+    desk, node = a_desk(), a_node(cpu=4, memory=8)
+    scene = a_scene(node)
+    choice = desk.choose(a_person(), {}, scene)
+    held = Reservation("t", "bob", "everyone", choice.requests, 0, scene.pod_for(choice))
+    seen = a_state(node, a_server("bob", "everyone", start="t", cpu=2, memory=4))
+    listing = desk.listing(a_person(), a_scene(seen, held=(held,)))
+    assert [offer.verdict.status for offer in listing.offers] == ["FITS_NOW"]
+
+
 def test_a_reservation_ends_when_its_time_is_up():
     ledger = Ledger()
     ledger.reserve(Reservation("a", "x", "t", until=10.0))

@@ -314,6 +314,42 @@ def test_s35_a_lingering_attachment_counts_beside_the_same_volume(version, limit
     assert (verdict.status is Status.FITS_NOW) is fits
 
 
+def a_quota(**scope):
+    spec = {"hard": {f"requests.{GPU}": "4"}, **scope}
+    status = {"hard": {f"requests.{GPU}": "4"}, "used": {f"requests.{GPU}": "4"}}
+    meta = {"name": "q", "namespace": "default"}
+    return {"kind": "ResourceQuota", "metadata": meta, "spec": spec, "status": status}
+
+
+def test_s36_and_s37_a_quota_is_the_api_servers_and_not_asked_here():
+    scoped = {"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}}
+    for quota in (a_quota(), a_quota(**scoped)):
+        assert judged([node(gpu=1), quota], pod(gpu=1)).status is Status.FITS_NOW
+
+
+def test_s38_a_label_that_no_machine_has_yet_fits_no_machine_that_is_there():
+    verdict = judged([node(gpu=1)], pod(gpu=1, spec=selects(product="A100")))
+    assert (verdict.status, why(verdict)) == (
+        Status.NEVER,
+        ["node(s) didn't match Pod's node affinity/selector"],
+    )
+
+
+def test_s39_a_pod_stuck_while_terminating_holds_its_gpu_however_long():
+    stuck = {"deletionTimestamp": "2020-01-01T00:00:00Z", "deletionGracePeriodSeconds": 30}
+    assert judged([node(gpu=1), pod("x", on="a", gpu=1, meta=stuck)], pod(gpu=1)).nodes == ()
+
+
+def test_s40_a_pod_is_judged_with_the_requests_admission_left_it():
+    cluster = [node(cpu=8), pod("x", on="a", cpu=7)]
+    assert judged(cluster, pod(cpu=0)).status is Status.FITS_NOW
+    assert judged(cluster, pod(cpu=2)).status is Status.BUSY
+
+
+def test_s45_numa_is_the_kubelets_and_not_the_schedulers():
+    assert judged([node(gpu=2)], pod(gpu=2)).status is Status.FITS_NOW
+
+
 def test_s41_limits_become_requests():
     ours = pod(containers=[{"name": "main", "resources": {"limits": {"cpu": "8"}}}])
     assert judged([node(cpu=8), pod("x", on="a", cpu=4)], ours).status is Status.BUSY
@@ -379,6 +415,18 @@ def test_s47_a_gated_pod_is_queued_and_the_gate_named():
     verdict = judged([node(gpu=1)], ours)
     assert (verdict.status, verdict.nodes) == (Status.QUEUED, ())
     assert verdict.reasons[0].detail == "kueue.x-k8s.io/admission"
+
+
+def test_s48_a_gate_holds_back_even_what_could_never_fit():
+    ours = pod(gpu=16, spec={"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]})
+    assert judged([node(gpu=8)], ours).status is Status.QUEUED
+
+
+@pytest.mark.parametrize("scenario", ["s50", "s51", "s52", "s53", "s54"])
+def test_machines_that_are_not_there_yet_take_nothing(scenario):
+    pool = {"kind": "NodePool", "metadata": {"name": scenario}, "spec": {"limits": {GPU: "8"}}}
+    full = [node(gpu=1), pod("x", on="a", gpu=1), pool]
+    assert judged(full, pod(gpu=1)).status is Status.BUSY
 
 
 def test_s49_an_admitted_pod_without_room_is_busy():
@@ -486,6 +534,11 @@ def test_s70_without_sight_of_pods_nothing_is_promised():
     verdict = judged([node(gpu=1)], pod(gpu=1), unseen="pods")
     assert (verdict.status, verdict.count) == (Status.UNKNOWN, None)
     assert judged([node(gpu=1)], pod(gpu=2), unseen="pods").status is Status.NEVER
+
+
+def test_s72_two_models_on_one_node_fit_by_the_one_label():
+    mixed = node(gpu=2, labels=product("A100"))
+    assert judged([mixed], pod(gpu=2, spec=selects(product="A100"))).nodes == ("a",)
 
 
 def test_s73_a_label_without_devices_never_fits():

@@ -41,10 +41,16 @@ class Cluster:
 
     def __init__(self, server: ApiServer, api: Client, port: int) -> None:
         self.server, self.api, self.port = server, api, port
-        self.placed: Any = lambda _pod: "node-1"
-        self.shown: Any = lambda _pod: _running(port)
+        self.placed: Any = None
+        self.shown: Any = None
+        self.back_to_normal()
         self.made: list[str] = []
         self.specs: dict[str, Mapping[str, Any]] = {}
+
+    def back_to_normal(self) -> None:
+        """Place every pod where its accelerators are, and run it at once."""
+        self.placed = _first_fit
+        self.shown = lambda _pod: _running(self.port)
 
     async def add_node(self, name: str = "node-1", **fields: Any) -> None:
         await self.api.create("/api/v1/nodes", a_node(name, **fields))
@@ -80,6 +86,10 @@ class Cluster:
         binding = {"metadata": {"name": pod["metadata"]["name"]}, "target": target}
         await self.api.create(f"{path}/binding", binding)
         await self.api.merge(f"{path}/status", {"status": self.shown(pod)})
+
+
+def _first_fit(pod: Mapping[str, Any]) -> str:
+    return "gpu-1" if "nvidia.com/gpu" in str(pod["spec"]["containers"]) else "node-1"
 
 
 def _running(port: int) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Visit:
 async def a_visit(browser: Browser, *, scripts: bool = True, **context):
     """A visit in a new profile; further settings as for Playwright's ``new_context``."""
     preview = Preview()
-    runner = web.AppRunner(preview.application())
+    runner = web.AppRunner(preview.application(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -55,10 +55,10 @@ def friendly_name(model: str, profile: str = "") -> str:
     """A model's label in words people use: ``NVIDIA-A100-SXM4-80GB`` is ``A100 80 GB``.
 
     A slice tells its own memory: ``A100 slice 10 GB``. Only for reading: two
-    models may get the same name.
+    models may get the same name. A resource's own name stands for a model that no label tells.
     """
     if "/" in model:
-        return f"{model} (model not told)"
+        return _unlabelled(model, profile)
     plain = re.sub(r"-MIG-.*$", "", model) if profile else model
     words = [word for word in re.split(r"[-_ ]+", plain) if word]
     kept = [word for word in words if word.lower() not in _MAKERS and not _FORMS.fullmatch(word)]
@@ -69,3 +69,25 @@ def friendly_name(model: str, profile: str = "") -> str:
         inside = re.search(r"(\d+)gb", profile)
         return f"{name} slice {inside[1]} GB" if inside else f"{name} part {profile}"
     return f"{name} {sizes[0][:-2]} GB" if sizes else name
+
+
+_PLAIN = {
+    "nvidia.com/gpu": "NVIDIA GPU",
+    "nvidia.com/gpu.shared": "NVIDIA GPU",
+    "amd.com/gpu": "AMD GPU",
+    "gpu.intel.com/i915": "Intel GPU",
+    "gpu.intel.com/xe": "Intel GPU",
+    "habana.ai/gaudi": "Gaudi",
+    "google.com/tpu": "TPU",
+    "aws.amazon.com/neuron": "Neuron",
+    "aws.amazon.com/neurondevice": "Neuron",
+    "aws.amazon.com/neuroncore": "Neuron core",
+}
+
+
+def _unlabelled(resource: str, profile: str) -> str:
+    maker = {"nvidia.com": "NVIDIA GPU", "amd.com": "AMD GPU"}.get(resource.partition("/")[0])
+    if profile and maker:
+        inside = re.search(r"(\d+)gb", profile)
+        return f"{maker} slice {inside[1]} GB" if inside else f"{maker} part {profile}"
+    return _PLAIN.get(resource, resource)

@@ -47,12 +47,12 @@
 
   function show(event) {
     if (event.progress !== undefined) progress(event.progress);
-    const words = plain(event);
+    const words = plain(event).replace(/^Spawn failed: */, "");
     if (words && get("ts-now").textContent !== words) get("ts-now").textContent = words;
     const line = raw(event);
     if (line) note(line);
     const reason = event.raw_event && event.raw_event.reason;
-    if (reason === "Scheduled") placed = true;
+    if (reason === "Scheduled") { placed = true; propose(null); }
     if (reason === "FailedScheduling" && !placed && !waiting) { waiting = true; look(); }
     if (event.ready) { over = true; stream.close(); window.location.reload(); }
     if (event.failed) failed();
@@ -64,6 +64,9 @@
     page.classList.add("ts-failed");
     get("ts-heading").textContent = "Your server could not be started";
     get("ts-since").textContent = "";
+    get("ts-lead").textContent = "";
+    get("ts-take").textContent = "Take it";
+    get("ts-again").textContent = "Choose again";
     get("ts-details").open = true;
     look();
   }

@@ -29,7 +29,7 @@ from teamspawner.sim.demo import stub
 from teamspawner.sim.demo.scenario import Scenario
 from teamspawner.sim.demo.seed import ACCOUNT, CLASS, NAMESPACE, Seed, groundwork, occupants
 from teamspawner.sim.kubeconfig import Access, read_kubeconfig, write_kubeconfig
-from teamspawner.sim.node.process import dies_with_parent
+from teamspawner.sim.node.process import Reaper, dies_with_parent
 
 __all__ = ["DemoError", "Plan", "run"]
 
@@ -87,19 +87,22 @@ async def run(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, over.set)
+    reaper = Reaper(folder)
+    await reaper.start()
     try:
-        async with _cluster(plan, folder) as kubeconfig:
-            await _serve(plan, folder, port, kubeconfig, over)
+        async with _cluster(plan, folder, reaper) as kubeconfig:
+            await _Demo(plan, folder, port, reaper).serve(kubeconfig, over)
     finally:
+        await reaper.close()
         _forget(plan.ready_file)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def _cluster(plan: Plan, folder: Path) -> AsyncIterator[Path]:
+async def _cluster(plan: Plan, folder: Path, reaper: Reaper) -> AsyncIterator[Path]:
     """Run, or reach, a cluster with the scenario in it; yields the admin's kubeconfig."""
     if plan.kubeconfig is None:
-        async with embedded_cluster(folder) as cluster:
+        async with embedded_cluster(folder, reaper=reaper) as cluster:
             await _plant(plan, cluster, folder)
             yield cluster.kubeconfig
         return
@@ -108,7 +111,7 @@ async def _cluster(plan: Plan, folder: Path) -> AsyncIterator[Path]:
         seed = Seed(client)
         try:
             await _sow(plan, seed, client, folder)
-            async with run_nodes(client, folder, heartbeat=True):
+            async with run_nodes(client, folder, reaper=reaper, heartbeat=True):
                 yield plan.kubeconfig
                 await _clear(client)
         finally:
@@ -184,63 +187,86 @@ async def _clear(client: Client) -> None:
                 await client.delete(f"{base}/{plural}/{thing['metadata']['name']}", 0)
 
 
-async def _serve(
-    plan: Plan, folder: Path, port: int, kubeconfig: Path, over: asyncio.Event
-) -> None:
-    password = secrets.token_urlsafe(9)
-    url = f"http://127.0.0.1:{port}"
-    hub = await _start_hub(plan, folder, url, password)
-    try:
-        ended, stop = asyncio.ensure_future(hub.wait()), asyncio.ensure_future(over.wait())
-        ready = asyncio.ensure_future(_answers(f"{url}/hub/health"))
-        await asyncio.wait({ended, stop, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done() and not ended.done():
-            _announce(plan, url, password, kubeconfig)
-            await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if ended.done():
-            lines = (folder / "hub.log").read_text(errors="replace").splitlines()
-            told = "\n".join(lines[-_LAST_LINES:])
-            raise DemoError(f"the hub ended with code {hub.returncode}; its last words:\n{told}")
-    finally:
-        await _stop_hub(hub)
+class _Demo:
+    """The hub of one demo, from its start to its end."""
+
+    def __init__(self, plan: Plan, folder: Path, port: int, reaper: Reaper) -> None:
+        self._plan, self._folder, self._reaper = plan, folder, reaper
+        self._url = f"http://127.0.0.1:{port}"
+        self._password = secrets.token_urlsafe(9)
+
+    async def serve(self, kubeconfig: Path, over: asyncio.Event) -> None:
+        """Run the hub until the demo is over.
+
+        Raises:
+            DemoError: When the hub ends by itself, or never answers.
+        """
+        hub = await self._start()
+        self._reaper.add(hub.pid)
+        try:
+            ended, stop = asyncio.ensure_future(hub.wait()), asyncio.ensure_future(over.wait())
+            ready = asyncio.ensure_future(_answers(f"{self._url}/hub/health"))
+            await asyncio.wait({ended, stop, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done() and not ready.exception() and not ended.done():
+                _announce(self._plan, self._url, self._password, kubeconfig)
+                await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            if not over.is_set():
+                raise DemoError(f"{_end_of(hub)}; its last words:\n{self._last_words()}")
+        finally:
+            await _stop_hub(hub)
+            self._reaper.discard(hub.pid)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        path = self._folder / "settings.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self._settings()))
+        root = str(Path(teamspawner.__file__).parent.parent)
+        python_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+        env = {
+            **os.environ,
+            "KUBECONFIG": str(self._folder / "hub.kubeconfig"),
+            "POD_NAMESPACE": NAMESPACE,
+            "TEAMSPAWNER_DEMO_SETTINGS": str(path),
+            "PYTHONPATH": python_path,
+        }
+        command = [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG)]
+        with (self._folder / "hub.log").open("wb") as log:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                env=env,
+                cwd=self._folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(signal.SIGKILL),
+            )
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "folder": str(self._folder),
+            "url": self._url,
+            "hub_url": f"http://127.0.0.1:{_free_port()}",
+            "password": self._password,
+            "users": self._plan.scenario.users,
+            "admins": self._plan.scenario.admins,
+            "namespace": NAMESPACE,
+            "storage_class": CLASS,
+            "stub": stub.__file__ if self._plan.stub_servers else "",
+            "map": _write_map(self._plan.scenario, self._folder),
+            "cleanup": self._plan.kubeconfig is not None,
+        }
+
+    def _last_words(self) -> str:
+        lines = (self._folder / "hub.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-_LAST_LINES:])
 
 
-async def _start_hub(
-    plan: Plan, folder: Path, url: str, password: str
-) -> asyncio.subprocess.Process:
-    settings = {
-        "folder": str(folder),
-        "url": url,
-        "hub_url": f"http://127.0.0.1:{_free_port()}",
-        "password": password,
-        "users": plan.scenario.users,
-        "admins": plan.scenario.admins,
-        "namespace": NAMESPACE,
-        "storage_class": CLASS,
-        "stub": stub.__file__ if plan.stub_servers else "",
-        "map": _write_map(plan.scenario, folder),
-        "cleanup": plan.kubeconfig is not None,
-    }
-    path = folder / "settings.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(settings))
-    root = str(Path(teamspawner.__file__).parent.parent)
-    python_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    env = {
-        **os.environ,
-        "KUBECONFIG": str(folder / "hub.kubeconfig"),
-        "POD_NAMESPACE": NAMESPACE,
-        "TEAMSPAWNER_DEMO_SETTINGS": str(path),
-        "PYTHONPATH": python_path,
-        "JUPYTERHUB_SINGLEUSER_EXTENSION": "1",
-    }
-    with (folder / "hub.log").open("wb") as log:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "jupyterhub", "-f", str(_CONFIG), env=env, cwd=folder,
-            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=dies_with_parent(signal.SIGKILL),
-        )  # fmt: skip
+def _end_of(hub: asyncio.subprocess.Process) -> str:
+    if hub.returncode is None:
+        return f"the hub did not answer within {_READY_S:g} s"
+    return f"the hub ended with code {hub.returncode}"
 
 
 def _write_map(scenario: Scenario, folder: Path) -> str:

@@ -41,14 +41,24 @@ class Kubelet:
     Args:
         client: The API server, as somebody who may do everything.
         folder: Where volumes and logs go.
+        reaper: Ends what is left when this process ends, however it ends; an
+            own one is started when none is given.
         heartbeat: Renew the leases of the nodes, for clusters whose controllers
             give up nodes that are silent.
     """
 
-    def __init__(self, client: Client, folder: Path, *, heartbeat: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        *,
+        reaper: Reaper | None = None,
+        heartbeat: bool = False,
+    ) -> None:
         self.client = client
         self.folder = folder
-        self.reaper = Reaper()
+        self._own_reaper = None if reaper else Reaper()
+        self.reaper = reaper or self._own_reaper or Reaper()
         self.addresses = Addresses()
         self.devices = Devices()
         self.pulled: set[tuple[str, str]] = set()
@@ -64,7 +74,8 @@ class Kubelet:
 
     async def run(self) -> None:
         """Serve until cancelled; then end every process that was started."""
-        await self.reaper.start()
+        if self._own_reaper:
+            await self._own_reaper.start()
         await self._find_foreign_nodes()
         jobs = [self.nodes.run(), self.claims.run(), self._pods.run()]
         if self._heartbeat:
@@ -203,7 +214,8 @@ class Kubelet:
             await asyncio.wait(tasks, timeout=5)
         for task in [*tasks, *self._side]:
             task.cancel()
-        await self.reaper.close()
+        if self._own_reaper:
+            await self._own_reaper.close()
 
 
 def _path(pod: Mapping[str, Any]) -> str:

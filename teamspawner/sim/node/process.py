@@ -15,7 +15,7 @@ __all__ = ["Reaper", "start", "stop"]
 
 _SET_PARENT_DEATH_SIGNAL = 1
 _REAPER = """
-import os, signal, sys, time
+import os, shutil, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)
 groups = set()
 for line in sys.stdin:
@@ -25,6 +25,7 @@ def send(number):
         try: os.killpg(group, number)
         except OSError: pass
 send(signal.SIGTERM); time.sleep(2 if groups else 0); send(signal.SIGKILL)
+if len(sys.argv) > 1: shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 
 
@@ -32,18 +33,24 @@ class Reaper:
     """A tiny process that outlives this one just long enough to end what this one started.
 
     It reads process groups from a pipe; when the pipe closes, however this process
-    ended, it ends the groups that are left.
+    ended, it ends the groups that are left and removes the folder.
+
+    Args:
+        folder: Removed at the end; None removes nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it."""
+        folder = [str(self._folder)] if self._folder else []
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-S", "-E", "-c", _REAPER,
-            stdin=asyncio.subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            *(sys.executable, "-S", "-E", "-c", _REAPER, *folder),
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def add(self, group: int) -> None:
         """Have a process group ended when this process ends."""

@@ -1,0 +1,194 @@
+# ruff: noqa: D102 - what a filter's methods do is said once, on Filter
+"""NodeVolumeLimits: how many volumes of a CSI driver a node can hold.
+
+Source: kube-scheduler plugin ``nodevolumelimits/csi.go``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from teamspawner.capacity.claims import is_foreign
+from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
+from teamspawner.capacity.migration import BY_FIELD, BY_NAME, UNCOUNTED, handle
+from teamspawner.capacity.objects import (
+    Candidate,
+    Claim,
+    NodeState,
+    Pod,
+    Snapshot,
+    Storage,
+    Volume,
+    VolumeUse,
+)
+from teamspawner.capacity.rules import Rules
+from teamspawner.capacity.verdict import Reason
+
+_LIMIT_PREFIX = "attachable-volumes-csi-"
+_TOO_MANY = Reason("NodeVolumeLimits", "node(s) exceed max volume count")
+_NOT_OWNER = Reason(
+    "NodeVolumeLimits",
+    "the claim of an ephemeral volume was not created for its pod (pod is not owner)",
+    resolvable=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachLimits(Filter):
+    """NodeVolumeLimits: how many volumes of a CSI driver a node can hold.
+
+    Attributes:
+        candidate: The pod whose volumes are to be attached.
+        attached: Node to the volumes that a VolumeAttachment holds there.
+    """
+
+    candidate: Candidate
+    attached: Mapping[str, frozenset[tuple[str, str]]]
+    snapshot: Snapshot
+    counts_attachments: bool
+
+    def __call__(self, state: NodeState, change: Change) -> Reasons:
+        del change
+        limits = self._limits(state)
+        unseen = self._unseen(limits)
+        if unseen and unseen.detail == "csinodes":
+            return (unseen,)
+        wanted = self._wanted(state.node.name)
+        if not wanted or not limits:
+            return ()
+        if self._astray(state):
+            return (_NOT_OWNER,)
+        used, lingering = self._held(state)
+        for driver in {volume[0] for volume in wanted if volume[0] in limits}:
+            new = sum(1 for volume in wanted - used if volume[0] == driver)
+            held = sum(1 for volume in used | lingering if volume[0] == driver)
+            if new and held + new > limits[driver]:
+                return (_TOO_MANY,)
+        return (unseen,) if unseen else ()
+
+    def _wanted(self, node: str) -> frozenset[tuple[str, str]]:
+        pod, storage = self.candidate.pod, self.snapshot.storage
+        found = (csi_volume(pod.namespace, use, storage, node) for use in pod.spec.volumes)
+        return frozenset(volume for volume in found if volume is not None)
+
+    def _astray(self, state: NodeState) -> bool:
+        """The plugin gives up on a node where a pod's ephemeral claim belongs to another pod."""
+        claims = self.snapshot.storage.claims
+        return any(
+            use.kind == "ephemeral"
+            and (claim := claims.get((pod.namespace, use.name))) is not None
+            and is_foreign(use, claim)
+            for pod in state.pods
+            for use in pod.spec.volumes
+        )
+
+    def _limits(self, state: NodeState) -> Mapping[str, int]:
+        """Return driver to most volumes; up to 1.31 a node's allocatable may say it too."""
+        limits = self.snapshot.storage.attach_limits.get(state.node.name, {})
+        if self.counts_attachments:
+            return limits
+        of_node = {
+            name.removeprefix(_LIMIT_PREFIX): most
+            for name, most in state.node.allocatable.items()
+            if name.startswith(_LIMIT_PREFIX)
+        }
+        return {**of_node, **limits}
+
+    def _held(
+        self, state: NodeState
+    ) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
+        """Return the volumes used by pods on the node, and those attached to it besides."""
+        storage = self.snapshot.storage
+        used = frozenset(
+            volume
+            for pod in state.pods
+            for use in pod.spec.volumes
+            if (volume := csi_volume(pod.namespace, use, storage, state.node.name)) is not None
+        )
+        lingering = self.attached.get(state.node.name, frozenset()) - used
+        return used, lingering if self.counts_attachments else frozenset()
+
+    def _unseen(self, limits: Mapping[str, int]) -> Reason | None:
+        for kind, matters in (
+            ("csinodes", not limits),
+            ("volumeattachments", self.counts_attachments and bool(limits)),
+        ):
+            if matters and kind in self.snapshot.unseen:
+                message = f"{kind} not looked at"
+                return Reason("NodeVolumeLimits", message, detail=kind, unknown=True)
+        return None
+
+    def emptied(self, state: NodeState) -> Reasons:
+        """When pods leave, their attachments go too."""
+        free = AttachLimits(self.candidate, {}, self.snapshot, self.counts_attachments)
+        return free(state, NO_CHANGE)
+
+
+def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> AttachLimits | None:
+    """Prepare NodeVolumeLimits; None when the candidate brings nothing to attach."""
+    storage = snapshot.storage
+    if not any(_attachable(candidate.pod, use, storage) for use in candidate.pod.spec.volumes):
+        return None
+    attached: dict[str, set[tuple[str, str]]] = {}
+    for attachment in storage.attachments:
+        volume_held = storage.volumes.get(attachment.volume)
+        if attachment.driver and volume_held is not None and volume_held.csi_driver:
+            key = (attachment.driver, volume_held.csi_handle)
+            attached.setdefault(attachment.node, set()).add(key)
+    return AttachLimits(
+        candidate,
+        {node: frozenset(held) for node, held in attached.items()},
+        snapshot,
+        counts_attachments=rules.counts_attachments,
+    )
+
+
+def _attachable(pod: Pod, use: VolumeUse, storage: Storage) -> bool:
+    """Tell whether a volume could be attached by a CSI driver on some node."""
+    nodes = ("", *storage.attach_limits)
+    return any(csi_volume(pod.namespace, use, storage, node) is not None for node in nodes)
+
+
+def csi_volume(
+    namespace: str, use: VolumeUse, storage: Storage, node: str
+) -> tuple[str, str] | None:
+    """Return driver and handle of a volume on a node; None when no CSI driver attaches it.
+
+    A claim without a volume counts for its class's provisioner, under its own
+    name. Disks of built-in drivers count for their CSI driver on nodes with a CSINode.
+    """
+    if use.kind not in {"claim", "ephemeral"}:
+        plugin = BY_FIELD.get(use.kind)
+        if plugin is None or node not in storage.attach_limits:
+            return None
+        return plugin.driver, handle(plugin, use.name)
+    claim = storage.claims.get((namespace, use.name))
+    if claim is None:
+        return None
+    volume = storage.volumes.get(claim.volume) if claim.volume else None
+    if volume is not None:
+        return _of_volume(volume, storage, node)
+    driver = _provisioner(claim, storage, node)
+    return (driver, f"unbound {namespace}/{use.name}") if driver else None
+
+
+def _provisioner(claim: Claim, storage: Storage, node: str) -> str:
+    """Return the CSI driver that would make the claim's volume; empty when none would."""
+    found = storage.classes.get(claim.storage_class or "")
+    if found is None or found.provisioner in UNCOUNTED:
+        return ""
+    if found.provisioner in BY_NAME:
+        return BY_NAME[found.provisioner].driver if node in storage.attach_limits else ""
+    return found.provisioner
+
+
+def _of_volume(volume: Volume, storage: Storage, node: str) -> tuple[str, str] | None:
+    if volume.plugin in BY_NAME:
+        if node not in storage.attach_limits:
+            return None
+        plugin = BY_NAME[volume.plugin]
+        return plugin.driver, handle(plugin, volume.disk, volume.labels)
+    if volume.csi_driver and volume.csi_handle:
+        return volume.csi_driver, volume.csi_handle
+    return None

@@ -1,0 +1,249 @@
+"""Between the gate and a running server: hooks, caps under a rush, pods that never run."""
+
+import asyncio
+import time
+
+import pytest
+import pytest_asyncio
+
+from tests.hub.hubs import a_hub
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
+
+GPU = "gpu-nvidia-a100-sxm4-80gb"
+A100 = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB", "nvidia.com/gpu.count": "8"}
+MAP = {
+    "tiers": {
+        "small": {"name": "Small", "cpu": 1, "memory": "1Gi"},
+        "patient": {
+            "name": "Patient",
+            "cpu": 1,
+            "memory": "1Gi",
+            "when_busy": "wait",
+            "wait": "1h",
+        },
+        "gpu": {"name": "GPU", "gpu": {"counts": [1, 2]}, "per_gpu": {"cpu": 1, "memory": "1Gi"}},
+    },
+    "teams": {
+        "arts": {
+            "groups": ["arts"],
+            "tiers": ["small", "patient", "gpu"],
+            "gpu": {"team": 3},
+            "limits": {"servers_per_user": 2},
+        }
+    },
+}
+
+
+HOOKED = []
+"""What the admin's ``modify_pod_hook`` does now; set by a test."""
+
+
+def modify_pod(_spawner, pod):
+    for change in HOOKED:
+        change(pod)
+    return pod
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hub(cluster, tmp_path_factory):
+    await cluster.add_node("gpu-1", cpu="64", labels=A100, nvidia_com__gpu=8)
+    kube = {
+        "namespace": "hub",
+        "port": cluster.port,
+        "image": "none:1",
+        "storage_pvc_ensure": False,
+        "consecutive_failure_limit": 5,
+        "modify_pod_hook": modify_pod,
+        "tolerations": [{"key": "chart", "operator": "Exists"}],
+        "extra_resource_limits": {"nvidia.com/gpu": "1"},
+    }
+    team = {"map": MAP, "unschedulable_grace": 1.0}
+    folder = tmp_path_factory.mktemp("hub")
+    async with a_hub(folder, KubeSpawner=kube, TeamSpawner=team) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(hub, cluster, request):
+    """Somebody new for each test, in the team; their servers end with the test."""
+    HOOKED.clear()
+    person = await hub.someone(f"ada{abs(hash(request.node.nodeid)) % 10**8}", "arts")
+    yield person
+    cluster.back_to_normal()
+    for server in ("", "other", "third"):
+        await person.stop(server)
+
+
+async def offer(person, slug):
+    found = (await person.call("GET", "/teamspawner/offers")).json
+    return next(each for each in found["offers"] if each["slug"] == slug)
+
+
+async def pod_of(cluster, person):
+    pods = {
+        pod["metadata"]["annotations"]["hub.jupyter.org/username"]: pod
+        for pod in await cluster.pods()
+    }
+    return pods.get(person.name)
+
+
+async def test_a_pod_that_no_machine_takes_ends_its_start_in_seconds(hub, cluster, ada):
+    cluster.placed = lambda _pod: None
+    began = time.monotonic()
+    answer = await ada.start({"profile": "small"})
+    assert (answer.status, answer.json["message"]) == (
+        409,
+        "No machine has room for this server now.",
+    )
+    assert time.monotonic() - began < 6
+    assert await pod_of(cluster, ada) is None
+    assert hub.failures == 0
+
+
+async def test_an_image_that_does_not_exist_ends_its_start_in_seconds(hub, cluster, ada):
+    cluster.shown = lambda _pod: {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "True"}],
+        "containerStatuses": [
+            {
+                "name": "notebook",
+                "image": "x",
+                "imageID": "",
+                "ready": False,
+                "restartCount": 0,
+                "state": {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}},
+            }
+        ],
+    }
+    answer = await ada.start({"profile": "small"})
+    assert answer.json["message"] == "The image of this server cannot be pulled."
+    assert hub.failures == 0
+
+
+async def test_a_failed_start_gives_its_place_back(hub, cluster, ada):
+    cluster.placed = lambda _pod: None
+    for _ in range(3):
+        assert (await ada.start({"profile": "small"})).status == 409
+    cluster.back_to_normal()
+    assert (await ada.start({"profile": "small"})).status == 201
+
+
+async def test_a_gpu_server_then_a_cpu_server_leaves_nothing_of_the_first(cluster, ada):
+    assert (await ada.start({"profile": GPU, "gpus": "2"})).status == 201
+    gpu = (await pod_of(cluster, ada))["spec"]
+    assert gpu["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert {"chart", "nvidia.com/gpu"} <= {each.get("key") for each in gpu["tolerations"]}
+    await ada.stop()
+    assert (await ada.start({"profile": "small"})).status == 201
+    cpu = (await pod_of(cluster, ada))["spec"]
+    assert "nvidia.com/gpu" not in cpu["containers"][0]["resources"]["limits"]
+    keys = {each.get("key") for each in cpu["tolerations"]}
+    assert "chart" in keys
+    assert "nvidia.com/gpu" not in keys
+
+
+async def test_pods_carry_tier_team_and_variant(cluster, ada):
+    await ada.start({"profile": GPU})
+    labels = (await pod_of(cluster, ada))["metadata"]["labels"]
+    assert labels["teamspawner/tier"] == "gpu"
+    assert labels["teamspawner/team"] == "arts"
+    assert labels["teamspawner/variant"] == GPU
+
+
+async def test_a_hook_that_adds_a_cpu_changes_the_verdict(ada):
+    def grow(pod):
+        resources = pod.spec.containers[0].resources
+        resources.requests["cpu"] = resources.limits["cpu"] = 65
+
+    assert (await offer(ada, "small"))["verdict"] == "FITS_NOW"
+    HOOKED.append(grow)
+    other = await offer_of_a_fresh_page(ada)
+    assert other["verdict"] == "NEVER"
+    assert other["requests"]["cpu_millicores"] == 65_000
+    assert (await ada.start({"profile": "small"})).status == 409
+
+
+async def offer_of_a_fresh_page(person):
+    """Offers of another server of the same person: its pods are not known yet."""
+    await person.call("POST", f"/users/{person.name}/servers/third", {"profile": "nope"})
+    found = (await person.call("GET", "/teamspawner/offers?server=third")).json
+    return next(each for each in found["offers"] if each["slug"] == "small")
+
+
+async def test_a_hook_that_adds_a_gpu_gets_no_pod(cluster, ada):
+    def greedy(pod):
+        pod.spec.containers[0].resources.limits["nvidia.com/gpu"] = "1"
+
+    HOOKED.append(greedy)
+    answer = await ada.start({"profile": "small"})
+    assert answer.status == 503
+    assert "accelerators that were chosen" in answer.json["message"]
+    assert await pod_of(cluster, ada) is None
+
+
+async def test_a_broken_hook_is_no_verdict_of_the_cluster(hub, ada):
+    def broken(_pod):
+        raise RuntimeError("no")
+
+    HOOKED.append(broken)
+    assert (await offer(ada, "small"))["verdict"] == "INVALID"
+    assert (await ada.start({"profile": "small"})).status == 409
+    assert hub.failures == 0
+
+
+async def test_a_quota_is_met_before_anything_is_made(cluster, ada):
+    quota = {"metadata": {"name": "tight"}, "spec": {"hard": {"pods": "0"}}}
+    path = "/api/v1/namespaces/hub/resourcequotas"
+    await cluster.api.create(path, quota)
+    before = len(cluster.made)
+    try:
+        await asyncio.sleep(0.2)
+        answer = await ada.start({"profile": "small"})
+        assert answer.status == 409
+        assert "quota" in answer.json["message"]
+        assert len(cluster.made) == before
+    finally:
+        await cluster.api.delete(f"{path}/tight")
+
+
+async def test_a_person_may_have_as_many_servers_as_the_team_says(ada):
+    assert (await ada.start({"profile": "small"})).status == 201
+    assert (await ada.start({"profile": "small"}, "other")).status == 201
+    third = await ada.start({"profile": "small"}, "third")
+    assert (third.status, third.json["message"][:13]) == (409, "You run 2 of ")
+
+
+async def test_fifty_people_racing_for_three_gpus_get_exactly_three(hub, cluster):
+    people = [await hub.someone(f"racer{number}", "arts") for number in range(50)]
+    answers = await asyncio.gather(*(each.start({"profile": GPU}) for each in people))
+    started = [each for each in answers if each.status in {201, 202}]
+    assert len(started) == 3
+    assert {each.status for each in answers} <= {201, 202, 409}
+    said = {each.json["message"] for each in answers if each.status == 409}
+    assert all("uses 3 of its 3 GPUs" in sentence for sentence in said)
+    assert not any("racer" in sentence for sentence in said)
+    holding = [p for p in await cluster.pods() if "variant" in str(p["metadata"]["labels"])]
+    assert len(holding) == 3
+    for person in people:
+        await person.stop()
+
+
+async def test_the_page_opens_within_two_seconds_while_the_api_server_is_away(cluster, ada):
+    cluster.server.faults.away = True
+    try:
+        began = time.monotonic()
+        answer = await ada.browse("GET", "/hub/spawn")
+        assert answer.status == 200
+        assert time.monotonic() - began < 2
+    finally:
+        cluster.server.faults.clear()
+
+
+async def test_a_link_to_a_gpu_opens_the_page_and_starts_nothing(cluster, ada):
+    before = len(cluster.made)
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = await ada.browse("GET", f"/hub/spawn?profile={GPU}", headers=headers)
+        assert answer.status == 200
+        assert GPU in answer.text
+    assert len(cluster.made) == before
