@@ -121,11 +121,14 @@ def test_the_index_puts_pods_first_where_place_does(seed):
 
 
 def test_a_pod_put_first_stays_there_while_it_fits():
-    world, index = World(7), FitIndex(RULES)
+    state, index = State(RULES), FitIndex(RULES)
+    state.put_node(json.dumps(a_node("first")))
+    state.seen("nodes")
+    state.seen("pods")
     pod = Candidate(Pod("default", {}, PodSpec({"cpu": 1})), name="held")
-    before = index.place(world.state.snapshot(None), [pod]).placed
-    world.tell("ADDED", a_node("aaa", allocatable={"cpu": "900"}))
-    assert index.place(world.state.snapshot(None), [pod]).placed == before
+    assert index.place(state.snapshot(None), [pod]).placed == {"first"}
+    state.put_node(json.dumps(a_node("better", allocatable={"cpu": "900"})))
+    assert index.place(state.snapshot(None), [pod]).placed == {"first"}
 
 
 def test_a_claim_that_is_yet_to_be_made_does_not_keep_a_pod_from_being_placed():
