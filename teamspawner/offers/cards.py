@@ -19,7 +19,7 @@ _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
 def tier_cards(
     parsed: Map, rights: Rights, offers: Iterable[Offer], moment: Moment
 ) -> tuple[Card, ...]:
-    """One card for each slug of the map, in the order of the map."""
+    """One card for each slug of the map, in the order of the rights."""
     by_slug: dict[str, list[Offer]] = {}
     for offer in offers:
         if offer.team is not None:

@@ -34,7 +34,8 @@ class Rights(NamedTuple):
 
     Attributes:
         teams: Keys of the person's teams, in the order of the map.
-        tiers: Keys of all tiers that a team gives them, whether there are variants or not.
+        tiers: Keys of all tiers that a team gives them, whether there are variants or not,
+            as the first of the teams lists them; the rights are in this order.
     """
 
     teams: tuple[str, ...]
@@ -58,9 +59,7 @@ def rights_of(
         found: The variants that there are.
         blind: Whether the nodes were never seen, so that no accelerator is known.
     """
-    given = tuple(
-        key for key in parsed.tiers if any(key in parsed.teams[team].tiers for team in teams)
-    )
+    given = tuple(dict.fromkeys(key for team in teams for key in parsed.teams[team].tiers))
     rights: list[Right] = []
     hidden: list[Hidden] = []
     for each in found:
@@ -73,6 +72,7 @@ def rights_of(
                 rights.append(one)
             else:
                 hidden.append(one)
+    rights.sort(key=lambda right: given.index(right.found.variant.tier))
     return Rights(teams, given, tuple(rights), tuple(hidden))
 
 

@@ -183,6 +183,8 @@ def test_terms_of_whole_devices_leave_out_shared_ones_of_the_same_product():
     shared = a100(**{"gpu.replicas": "4", "gpu.sharing-strategy": "time-slicing"})
     assert met(whole, A100)
     assert not met(whole, shared)
+    assert not met(whole, a100(**{"gpu.sharing-strategy": "mps"}))
+    assert not met(whole, a100(**{"gpu.replicas": "2"}))
     assert not met(whole, a100(**{"gpu.product": "Tesla-T4"}))
     assert met(the_device({GPU: 32}, shared), shared)
     assert not met(the_device({GPU: 32}, shared), A100)

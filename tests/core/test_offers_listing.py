@@ -88,6 +88,14 @@ def test_of_a_shared_device_only_one_is_offered():
     assert [(o.kind, dict(o.options)) for o in listing.offers] == [("shared", {"gpus": "1"})]
 
 
+def test_tiers_stand_in_the_order_that_the_team_lists_them():
+    text = """
+tiers: {a: {cpu: 1, memory: 1Gi}, b: {cpu: 2, memory: 1Gi}, c: {cpu: 3, memory: 1Gi}}
+teams: {one: {groups: ["*"], tiers: [c, b]}, two: {groups: ["*"], tiers: [a, b]}}
+"""
+    assert [card.slug for card in listed(a_node(), text=text).cards] == ["c", "b", "a"]
+
+
 def test_models_and_kinds_that_are_not_for_them_are_hidden_with_the_reason():
     t4 = a_node("t", devices={GPU: 1}, labels={"nvidia.com/gpu.product": "Tesla-T4"})
     hidden = {each.slug: each.why for each in listed(t4).hidden}
@@ -200,6 +208,14 @@ def test_ordinary_pods_do_not_make_a_fair_share_smaller():
     text = tier_map("{gpu: {}, per_gpu: fair}")
     busy = a_state(gpu_node(cpu=16, memory=64), a_pod({"cpu": 9000, "memory": GIB}))
     assert listed(busy, text=text).offers[0].requests["cpu"] == 2000
+
+
+def test_a_share_follows_what_always_runs():
+    desk = a_desk(tier_map("{share: 1/2}"))
+    node = a_node(cpu=8)
+    first = desk.listing(a_person(), a_scene(node)).offers[0]
+    more = desk.listing(a_person(), a_scene(a_state(node, daemon(cpu=2000)))).offers[0]
+    assert (first.requests["cpu"], more.requests["cpu"]) == (4000, 3000)
 
 
 def test_a_share_is_taken_of_nodes_that_the_tier_may_use():
