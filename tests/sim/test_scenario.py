@@ -99,8 +99,8 @@ def test_accelerators_are_labelled_as_their_vendor_does(write, resource, model, 
 def test_raw_objects_and_dumps_are_taken_as_they_are(write):
     raw = {"metadata": {"name": "raw"}, "status": {"allocatable": {"cpu": "1"}}}
     dumped = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "dumped"}}
-    items = [dumped,
-             {"apiVersion": "example/v1", "kind": "Unicorn", "metadata": {"name": "u"}}]  # fmt: skip
+    unknown = {"apiVersion": "example/v1", "kind": "Unicorn", "metadata": {"name": "u"}}
+    items = [dumped, unknown]
     write(json.dumps({"kind": "List", "apiVersion": "v1", "items": items}), "dump.json")
     pod = {"metadata": {"name": "p"}, "spec": {"containers": []}}
     scenario = read_scenario(write(USERS | {"nodes": [raw], "pods": [pod], "dump": "dump.json"}))
