@@ -126,7 +126,7 @@ class Pods:
         labels = bytes(found.metadata.labels)
         if not node or _OURS in labels or _SCHEDULER in labels:
             return self._put_whole(found)
-        return self._place(uid, node, self.recogniser.pod(found))
+        return self._place(uid, node, self.recogniser.pod(found, labels))
 
     def put_record(self, record: PodRecord, annotations: bytes = b"") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""

@@ -7,6 +7,9 @@ alter a verdict, as raw JSON; only text not met before is read in full, by
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from msgspec import Raw, Struct, ValidationError, field, json
 
 from teamspawner.capacity import objects
@@ -14,12 +17,16 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod
 from teamspawner.cluster.podspec import pod_of
-from teamspawner.cluster.reading import read
+from teamspawner.cluster.reading import labels_of, pairs, read
 
 Text = str | None
 NONE = Raw()
 GONE = Raw(b'"x"')
 _STATIC = Raw(b'{"kubernetes.io/config.mirror":"x"}')
+_RESIDENT = Raw(b'[{"kind":"DaemonSet"}]')
+_MOUNTS = re.compile(
+    rb'"(?:persistentVolumeClaim|ephemeral|gcePersistentDisk|awsElasticBlockStore|iscsi|rbd)"'
+)
 _MOST = 8192
 """Kinds of pods kept for recognition, about a kilobyte each."""
 
@@ -41,7 +48,7 @@ class Meta(Struct, rename="camel", gc=False, omit_defaults=True):
     annotations: Raw = NONE
     deletion_timestamp: Raw = NONE
     creation_timestamp: Raw = NONE
-    owner_references: list[Owner] | None = None
+    owner_references: Raw = NONE
 
 
 class Container(Struct, rename="camel", gc=False, omit_defaults=True):
@@ -79,7 +86,7 @@ class Spec(Struct, rename="camel", gc=False, omit_defaults=True):
     affinity: Raw = NONE
     tolerations: Raw = NONE
     topology_spread_constraints: Raw = NONE
-    volumes: list[Volume] | None = None
+    volumes: Raw = NONE
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     overhead: Raw = NONE
@@ -126,20 +133,29 @@ class Recogniser:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._known: dict[bytes, objects.Pod] = {}
+        self._specs: dict[bytes, objects.PodSpec] = {}
+        self._pods: dict[tuple[str, bytes, bool, int], objects.Pod] = {}
         self._encode = json.Encoder().encode
 
-    def pod(self, found: QuickPod) -> objects.Pod:
-        """Return a bound pod as it weighs; ``found`` is used up.
+    def pod(self, found: QuickPod, labels: bytes) -> objects.Pod:
+        """Return a bound pod as it weighs; ``found`` is used up, ``labels`` are its own.
 
         Raises:
             ObjectError: When something of it cannot be read.
         """
         _strip(found)
-        key = self._encode(found)
-        known = self._known.get(key)
+        meta = found.metadata
+        terminating = meta.deletion_timestamp is not NONE
+        meta.labels = meta.deletion_timestamp = NONE
+        text = self._encode(found)
+        spec = self._specs.get(text)
+        if spec is None:
+            spec = self._learn(text)
+        key = (meta.namespace or "default", labels, terminating, id(spec))
+        known = self._pods.get(key)
         if known is None:
-            known = self._learn(key)
+            known = self._pods[key] = objects.Pod(key[0], _labels(labels), spec, terminating)
+            _forget_half(self._pods)
         return known
 
     def record(self, found: QuickPod) -> PodRecord:
@@ -150,17 +166,26 @@ class Recogniser:
         """
         return decode_pod(self._encode(found), self.rules)
 
-    def _learn(self, key: bytes) -> objects.Pod:
+    def _learn(self, key: bytes) -> objects.PodSpec:
         whole = read(key, wire.Pod)
         owners = (whole.metadata.owner_references if whole.metadata else None) or ()
         static = whole.metadata is not None and bool(bytes(whole.metadata.annotations))
         resident = static or any(owner.kind in {"DaemonSet", "Node"} for owner in owners)
         pod = pod_of(whole, self.rules, placed=True, resident=resident)
-        if len(self._known) >= _MOST:
-            for old in list(self._known)[: _MOST // 2]:
-                del self._known[old]
-        self._known[key] = pod
-        return pod
+        _forget_half(self._specs)
+        self._specs[key] = pod.spec
+        return pod.spec
+
+
+def _labels(text: bytes) -> objects.Labels:
+    return labels_of(pairs(read(text, dict[str, str] | None))) if text else objects.EMPTY  # type: ignore[arg-type]
+
+
+def _forget_half(known: dict[Any, Any]) -> None:
+    """Keep a memory of texts from growing without end: the older half goes."""
+    if len(known) >= _MOST:
+        for old in list(known)[: _MOST // 2]:
+            del known[old]
 
 
 def is_finished(found: QuickPod) -> bool:
@@ -179,15 +204,16 @@ def _strip(found: QuickPod) -> None:
         text = bytes(meta.annotations)
         static = b"kubernetes.io/config." in text and _is_static(text)
         meta.annotations = _STATIC if static else NONE
-    ephemeral = spec.volumes is not None and _strip_volumes(spec)
-    if not ephemeral:  # the claim of such a volume bears the pod's name and uid
+    if meta.owner_references is not NONE:
+        meta.owner_references = _RESIDENT if _is_resident(bytes(meta.owner_references)) else NONE
+    if spec.volumes is NONE or not _keep_volumes(spec):
         meta.name = meta.uid = None
-    spec.node_name = None
+    spec.node_name = status.phase = status.nominated_node_name = None
     for container in spec.containers or ():
         container.image = NONE
-    for container in spec.init_containers or ():
-        container.image = NONE
-    status.phase = status.nominated_node_name = None
+    if spec.init_containers is not None:
+        for container in spec.init_containers:
+            container.image = NONE
     if status.conditions is not NONE and b'"PodResizePending"' not in bytes(status.conditions):
         status.conditions = NONE
 
@@ -196,10 +222,22 @@ def _is_static(text: bytes) -> bool:
     return b'"kubernetes.io/config.mirror"' in text or b'"kubernetes.io/config.source"' in text
 
 
-def _strip_volumes(spec: Spec) -> bool:
+def _is_resident(owners: bytes) -> bool:
+    """Tell whether a pod belongs to its node; the text alone rules out nearly all."""
+    if b'"DaemonSet"' not in owners and b'"Node"' not in owners:
+        return False
+    return any(each.kind in {"DaemonSet", "Node"} for each in read(owners, list[Owner]))
+
+
+def _keep_volumes(spec: Spec) -> bool:
     """Leave the volumes that a filter looks at; tell whether one is named after the pod."""
-    kept = [volume for volume in spec.volumes or () if not _plain(volume)]
-    spec.volumes = kept or None
+    text = bytes(spec.volumes)
+    spec.volumes = NONE
+    if _MOUNTS.search(text) is None:
+        return False
+    kept = [volume for volume in read(text, list[Volume] | None) or () if not _plain(volume)]  # type: ignore[arg-type]
+    spec.volumes = Raw(json.encode(kept))
+    # The claim of an ephemeral volume bears the pod's name and uid.
     return any(volume.ephemeral is not NONE for volume in kept)
 
 
@@ -209,8 +247,6 @@ def _plain(volume: Volume) -> bool:
         and volume.ephemeral is NONE
         and volume.gce_persistent_disk is NONE
         and volume.aws_elastic_block_store is NONE
-        and volume.azure_disk is NONE
-        and volume.cinder is NONE
         and volume.iscsi is NONE
         and volume.rbd is NONE
     )
