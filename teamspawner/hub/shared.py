@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
@@ -44,9 +45,17 @@ class Shared:
             log=spawner.log,
         )
         self.dry_run = DryRun(spawner.api, self._policy)
+        self._index = FitIndex(self.watcher.rules)
         self._sources: dict[str, MapSource] = {}
         self._desk: tuple[Held, Desk] | None = None
         self._stale_after = spawner.stale_after
+
+    @property
+    def index(self) -> FitIndex:
+        """The judge for the scheduler in force, who remembers what nodes answered."""
+        if self._index.rules != self.rules:
+            self._index = FitIndex(self.rules)
+        return self._index
 
     @property
     def rules(self) -> Rules:
