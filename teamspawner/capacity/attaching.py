@@ -116,6 +116,8 @@ class AttachLimits(Filter):
         kind = ""
         if "csinodes" in unseen:
             kind = "csinodes"
+        elif limits and "pods" in unseen:
+            kind = "pods"
         elif limits:
             pods = (self.candidate.pod, *state.pods)
             murky = (

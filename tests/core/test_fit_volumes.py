@@ -277,6 +277,16 @@ def test_the_volumes_of_other_pods_may_fill_a_node_unseen():
     assert verdict.status is Status.UNKNOWN
 
 
+def test_a_volume_may_be_on_the_node_already_unseen():
+    none = {
+        **CSI_NODE,
+        "spec": {"drivers": [{"name": "disk.example.com", "allocatable": {"count": 0}}]},
+    }
+    cluster = [node(), none, *BOUND]
+    assert judged(cluster, ours()).status is Status.NEVER
+    assert judged(cluster, ours(), unseen="pods").status is Status.UNKNOWN
+
+
 def test_a_built_in_disk_may_be_taken_over_unseen():
     found = volume("pv", zone="za", claimed="home")
     found["spec"]["awsElasticBlockStore"] = {"volumeID": found["spec"].pop("csi")["volumeHandle"]}
