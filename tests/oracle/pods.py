@@ -213,17 +213,18 @@ def spread(dice: Dice) -> list[Json]:
 def ports(dice: Dice, spec: Json) -> None:
     """Host ports, some on one address, some of a sidecar, some by host network."""
     taken: set[tuple[str, int]] = set()
+    if dice.chance(0.2):
+        spec["hostNetwork"] = True
     for container in [*spec["containers"], *spec.get("initContainers", [])]:
         port: Json = {"containerPort": dice.choice([80, 8888])}
-        if spec.get("hostNetwork"):
-            pass
-        elif dice.chance(0.8):
+        if not spec.get("hostNetwork") and dice.chance(0.8):
             port["hostPort"] = dice.choice([80, 8888])
         if dice.chance(0.4):
             port["protocol"] = dice.choice(["TCP", "UDP"])
         if dice.chance(0.5):
             port["hostIP"] = dice.choice(["0.0.0.0", "127.0.0.1", "10.0.0.7"])
-        mark = (port.get("protocol", "TCP"), port.get("hostPort", 0))
+        number = port["containerPort"] if spec.get("hostNetwork") else port.get("hostPort", 0)
+        mark = (port.get("protocol", "TCP"), number)
         if mark not in taken:
             container["ports"] = [port]
         taken.add(mark)
