@@ -9,12 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from jupyterhub.utils import maybe_future
 
-from teamspawner.capacity import place
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Verdict
@@ -263,7 +261,7 @@ class Gate:
             snapshot=with_home(seen, spawner) if seen is not None else None,
             verdict=self._judge,
             pod_for=self._pod_for,
-            place=partial(place, rules=shared.rules),
+            place=shared.index.place,
             held=shared.ledger.held,
             stale=shared.stale,
             profiles=profiles,

@@ -51,16 +51,16 @@ class Shared:
         self._stale_after = spawner.stale_after
 
     @property
-    def index(self) -> FitIndex:
-        """The judge for the scheduler in force, who remembers what nodes answered."""
-        if self._index.rules != self.rules:
-            self._index = FitIndex(self.rules)
-        return self._index
-
-    @property
     def rules(self) -> Rules:
         """The scheduler that places the servers."""
         return self.watcher.rules
+
+    @property
+    def index(self) -> FitIndex:
+        """The judge that remembers what nodes answered; another scheduler needs another one."""
+        if self._index.rules != self.rules:
+            self._index = FitIndex(self.rules)
+        return self._index
 
     async def synced(self) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""
