@@ -8,6 +8,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Map
+from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
 from teamspawner.offers.model import Choice, Offer
 from teamspawner.offers.rights import Right
@@ -85,6 +86,8 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
         sentence=cap_sentence(blocked, team.name or key)
         if blocked
         else sentence(verdict, asked, moment.snapshot),
+        model_name=right.found.variant.model_name,
+        usage=bars(caps, team.name or key),
     )
 
 
