@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from teamspawner.cli.check import read_source
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
+from teamspawner.map.text import MOST_BYTES
 
 
 def read_map(path: str, command: str) -> Map | None:
@@ -31,6 +32,15 @@ def read_map(path: str, command: str) -> Map | None:
     return None
 
 
+def read_source(path: str) -> bytes:
+    """Read a file, or standard input for ``-``.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+
+
 def within(path: str) -> bytes | dict[str, Any]:
     """The text of a map, or the map under ``custom.teamspawner`` of a values file.
 
@@ -42,9 +52,11 @@ def within(path: str) -> bytes | dict[str, Any]:
 
 def _inner(source: bytes) -> bytes | dict[str, Any]:
     """The map within chart values; anything else as it came, for ``load`` to judge."""
+    if b"custom" not in source or len(source) > MOST_BYTES:
+        return source
     try:
         whole = yaml.safe_load(source)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return source
     custom = whole.get("custom") if isinstance(whole, dict) else None
     inside = custom.get("teamspawner") if isinstance(custom, dict) else None
