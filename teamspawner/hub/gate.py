@@ -9,12 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from jupyterhub.utils import maybe_future
 
-from teamspawner.capacity import judge, place
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Verdict
@@ -238,7 +236,7 @@ class Gate:
             snapshot=with_home(seen, spawner) if seen is not None else None,
             verdict=self._judge,
             pod_for=self._pod_for,
-            place=partial(place, rules=shared.rules),
+            place=shared.index.place,
             held=shared.ledger.held,
             stale=shared.stale,
             profiles=profiles,
@@ -247,7 +245,7 @@ class Gate:
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """What admission has decided goes first; then the scheduler."""
         found = self._shapes().admission(candidate)
-        return found or judge(candidate, snapshot, self._shared().rules)
+        return found or self._shared().index.verdict(candidate, snapshot)
 
     def _verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
         return None if scene.snapshot is None else self._judge(candidate, scene.snapshot)

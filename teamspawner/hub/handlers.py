@@ -97,7 +97,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc]
         user_name = self.get_argument("user", "") or getattr(self.current_user, "name", "")
         await self._get(user_name=user_name, server_name=self.get_argument("server", ""))
 
-    @needs_scope("read:servers")  # type: ignore[untyped-decorator]
+    @needs_scope("read:servers")
     async def _get(self, user_name: str, server_name: str) -> None:
         listing = await self._listing(user_name, server_name)
         now = datetime.now(UTC)
@@ -147,7 +147,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
         else:
             self.redirect(self._page("spawn", user_name, server_name))
 
-    @needs_scope("delete:servers")  # type: ignore[untyped-decorator]
+    @needs_scope("delete:servers")
     async def _stop(self, user_name: str, server_name: str) -> None:
         user = self.find_user(user_name)
         if user is None or (server_name and server_name not in user.orm_spawners):
