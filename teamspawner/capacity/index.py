@@ -9,6 +9,7 @@ judged in full, once per version.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +21,8 @@ from teamspawner.capacity.context import Context, against, prepare
 from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.filters import Fit, Placement, Ports
 from teamspawner.capacity.judge import judge
-from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot, Storage
+from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.place import best_of, put_on
 from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading
@@ -46,7 +48,8 @@ class FitIndex:
         self.rules = rules
         self._shapes: OrderedDict[Hashable, Answers] = OrderedDict()
         self._people: OrderedDict[Hashable, _Person] = OrderedDict()
-        self._full: OrderedDict[Hashable, tuple[int, Storage, Candidate, Verdict]] = OrderedDict()
+        self._full: OrderedDict[Hashable, tuple[Hashable, Candidate, Verdict]] = OrderedDict()
+        self._chosen: OrderedDict[Hashable, str] = OrderedDict()
         self._keys: OrderedDict[Hashable, tuple[Pod, Hashable, Hashable]] = OrderedDict()
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
@@ -71,6 +74,10 @@ class FitIndex:
         spec = candidate.pod.spec
         odd = spec.host_ports or spec.gates or spec.spread or spec.affinity or spec.anti_affinity
         if odd or spec.resource_claims or candidate.nominated_node:
+            return False
+        if any(
+            snapshot.nodes[name].repelling for name in snapshot.placed if name in snapshot.nodes
+        ):
             return False
         return "nodes" not in snapshot.unseen and self.rules.speaks_for(spec.scheduler_name)
 
@@ -99,16 +106,41 @@ class FitIndex:
             _odd_of(candidate.pod.spec),
             candidate.uid or candidate.name,
         )
-        held = _kept(self._full, key, _FULL)
-        if (
-            held is not None
-            and (held[0], held[2]) == (snapshot.version, candidate)
-            and _same(held[1], snapshot.storage)
-        ):
-            return _dated(held[3], snapshot)
+        held, ground = (
+            _kept(self._full, key, _FULL),
+            (snapshot.version, _claims_of(candidate, snapshot)),
+        )
+        if held is not None and held[:2] == (ground, candidate):
+            return _dated(held[2], snapshot)
         verdict = judge(candidate, snapshot, self.rules)
-        self._full[key] = (snapshot.version, snapshot.storage, candidate, verdict)
+        self._full[key] = (ground, candidate, verdict)
         return verdict
+
+    def place(self, snapshot: Snapshot, candidates: Iterable[Candidate]) -> Snapshot:
+        """Return the snapshot with pods put first that will take room shortly, as ``place`` does.
+
+        A pod stays where it was put before while it fits there, so that numbers
+        do not dance. A claim that is not there yet does not keep its pod from being placed.
+        """
+        for candidate in candidates:
+            spec = candidate.pod.spec
+            if spec.gates or not self.rules.speaks_for(spec.scheduler_name):
+                continue
+            fitting = self.verdict(_homeless(candidate, snapshot), snapshot).nodes
+            if fitting:
+                snapshot = put_on(snapshot, candidate, self._choose(candidate, snapshot, fitting))
+        return snapshot
+
+    def _choose(self, candidate: Candidate, snapshot: Snapshot, fitting: tuple[str, ...]) -> str:
+        key = (candidate.pod.namespace, candidate.name, candidate.uid)
+        before = _kept(self._chosen, key, _FULL)
+        if before is not None:
+            index = bisect_left(fitting, before)
+            if index < len(fitting) and fitting[index] == before:
+                return before
+        best = best_of(candidate, (snapshot.nodes[name] for name in fitting))
+        self._chosen[key] = best
+        return best
 
 
 class _Person:
@@ -122,7 +154,6 @@ class _Person:
         self.rules = rules
         self.bad: dict[str, Reasons] = {}
         self._ground: Hashable = None
-        self._storage: Storage | None = None
         self._context: Context | None = None
         self._version = -1
         self._revision = 0
@@ -133,14 +164,11 @@ class _Person:
 
     def refresh(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> bool:
         """Bring the reasons up to date; False when they cannot be kept node by node."""
-        ground = (snapshot.cluster_version, snapshot.unseen)
+        own = _claims_of(candidate, snapshot)
+        ground = (snapshot.cluster_version, snapshot.unseen, own)
         names: Iterable[str]
-        if (
-            ground != self._ground
-            or snapshot.version < self._version
-            or not _same(snapshot.storage, self._storage)
-        ):
-            self._ground, self._storage = ground, snapshot.storage
+        if ground != self._ground or snapshot.version < self._version:
+            self._ground = ground
             self._prepare(candidate, snapshot, answers)
             names = snapshot.nodes
         else:
@@ -256,9 +284,23 @@ def _size_of(spec: PodSpec) -> Hashable:
     )
 
 
-def _same(one: Storage, other: Storage | None) -> bool:
-    """Tell whether two are alike; the hub adds a person's home that does not exist yet."""
-    return one is other or one == other
+def _homeless(candidate: Candidate, snapshot: Snapshot) -> Candidate:
+    """Leave out claims that are not there yet: they are made just before the pod."""
+    claims, namespace, spec = snapshot.storage.claims, candidate.pod.namespace, candidate.pod.spec
+    there = tuple(u for u in spec.volumes if u.kind != "claim" or (namespace, u.name) in claims)
+    if len(there) == len(spec.volumes):
+        return candidate
+    return replace(candidate, pod=replace(candidate.pod, spec=replace(spec, volumes=there)))
+
+
+def _claims_of(candidate: Candidate, snapshot: Snapshot) -> Hashable:
+    """Return the pod's own claims and volumes: the hub may have put a home to be made there.
+
+    All other storage is as ``cluster_version`` says.
+    """
+    storage, namespace = snapshot.storage, candidate.pod.namespace
+    claims = [storage.claims.get((namespace, use.name)) for use in candidate.pod.spec.volumes]
+    return tuple((claim, storage.volumes.get(claim.volume) if claim else None) for claim in claims)
 
 
 def _counting(snapshot: Snapshot) -> Verdict:

@@ -311,7 +311,7 @@ class Snapshot:
     extended_by_class: frozenset[str] = frozenset()
     """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
-    """Node name to the version that last changed it; None when not tracked."""
+    """Node name to the version that last changed it, latest last; None when not tracked."""
     placed: frozenset[str] = frozenset()
     """Nodes that pods were put on since ``version``, as if they were there already."""
     cluster_version: int = 0

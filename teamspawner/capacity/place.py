@@ -30,14 +30,22 @@ def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapsh
         return snapshot
     context = prepare(candidate, snapshot, rules)
     fitting = [s for s in snapshot.nodes.values() if not node_reasons(candidate, s, context)]
-    if not fitting:
-        return snapshot
-    packs = spec.scheduler_name.endswith("-user-scheduler")
+    return put_on(snapshot, candidate, best_of(candidate, fitting)) if fitting else snapshot
+
+
+def best_of(candidate: Candidate, fitting: Iterable[NodeState]) -> str:
+    """Return the node, of those that take a pod, that its scheduler scores highest."""
+    packs = candidate.pod.spec.scheduler_name.endswith("-user-scheduler")
     best = min(fitting, key=lambda s: (-_fullness(s) if packs else _fullness(s), s.node.name))
-    nodes = {**snapshot.nodes, best.node.name: with_pods(best, (candidate.pod,))}
+    return best.node.name
+
+
+def put_on(snapshot: Snapshot, candidate: Candidate, node: str) -> Snapshot:
+    """Return the snapshot with a waiting pod put on a node."""
+    nodes = dict(snapshot.nodes)
+    nodes[node] = with_pods(nodes[node], (candidate.pod,))
     waiting = tuple(other for other in snapshot.waiting if other is not candidate)
-    placed = snapshot.placed | {best.node.name}
-    return replace(snapshot, nodes=nodes, waiting=waiting, placed=placed)
+    return replace(snapshot, nodes=nodes, waiting=waiting, placed=snapshot.placed | {node})
 
 
 def _fullness(state: NodeState) -> float:

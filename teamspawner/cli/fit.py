@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from teamspawner.errors import ClusterError
 from teamspawner.offers.sentences import Asked, sentence
 
 COMMAND = "fit"
+_NAMED = 8
 _YES = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
 
 
@@ -151,10 +152,19 @@ def _lines(pod: Candidate, verdict: Verdict, snapshot: Snapshot) -> Iterable[str
         yield f"  {reason.message}"
     for title, nodes in (("takes it", verdict.nodes), ("by preemption", verdict.preempt)):
         if nodes:
-            yield f"  {title}: {', '.join(nodes)}"
+            yield f"  {title}: {_listed(nodes)}"
+    alike: dict[str, list[str]] = {}
     for node, reasons in sorted(verdict.rejected.items()):
         told = (f"{r.message} ({r.detail})" if r.detail else r.message for r in reasons)
-        yield f"  not on {node}: {'; '.join(told)}"
+        alike.setdefault("; ".join(told), []).append(node)
+    for why, rejected in alike.items():
+        yield f"  not on {_listed(rejected)}: {why}"
+
+
+def _listed(nodes: Sequence[str]) -> str:
+    """Name a few nodes; the JSON names them all."""
+    more = len(nodes) - _NAMED
+    return ", ".join(nodes[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _sentence(pod: Candidate, verdict: Verdict, snapshot: Snapshot) -> str:

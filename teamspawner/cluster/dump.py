@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ HARMLESS = frozenset(
 )
 """Further plural names that may be called unseen."""
 
+_MARKS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"))
 _TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 
 
@@ -126,11 +128,19 @@ def gather(paths: Iterable[str]) -> Dump:
     dump = Dump()
     for path in paths:
         try:
-            text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+            text = _utf8(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
         except OSError as error:
             raise DumpError(f"cannot read {path}: {error.strerror or error}") from error
         take(dump, "standard input" if path == "-" else path, text)
     return dump
+
+
+def _utf8(text: bytes) -> bytes:
+    """Take off a byte order mark; some shells also write UTF-16 into files."""
+    for mark, encoding in _MARKS:
+        if text.startswith(mark):
+            return text.removeprefix(mark).decode(encoding, "replace").encode()
+    return text
 
 
 def take(dump: Dump, path: str, text: bytes) -> None:

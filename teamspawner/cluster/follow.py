@@ -208,14 +208,19 @@ class Follower:
         self.heard = time.monotonic()
         self.heard_now()
 
-    def _well(self) -> None:
-        """Something whole arrived: trouble is over."""
-        self._wait = 0.0
-        self._garbled = ""
+    def _connected(self) -> None:
+        """The server took the request: trouble is over."""
         if self.trouble:
             self.tell(f"watching {self.source.kind}: well again")
         self.trouble = self.refused = ""
         self.connected = True
+
+    def _well(self) -> None:
+        """Something whole arrived: the next trouble is a new one."""
+        self._wait = 0.0
+        self._garbled = ""
+        if not self.connected or self.trouble:
+            self._connected()
 
     # --- the list -----------------------------------------------------------------------
 
@@ -291,7 +296,7 @@ class Follower:
     async def _watch(self, version: str) -> None:
         query = {"resourceVersion": version, **self._watch_query()}
         async with self._ask(query) as answer:
-            self.connected = True
+            self._connected()
             async for event in self._events(answer):
                 self._well()
                 self._passed(event)

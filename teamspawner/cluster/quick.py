@@ -62,6 +62,8 @@ class Volume(Struct, rename="camel", gc=False, omit_defaults=True):
     ephemeral: Raw = NONE
     gce_persistent_disk: Raw = NONE
     aws_elastic_block_store: Raw = NONE
+    azure_disk: Raw = NONE
+    cinder: Raw = NONE
     iscsi: Raw = NONE
     rbd: Raw = NONE
 
@@ -207,6 +209,8 @@ def _plain(volume: Volume) -> bool:
         and volume.ephemeral is NONE
         and volume.gce_persistent_disk is NONE
         and volume.aws_elastic_block_store is NONE
+        and volume.azure_disk is NONE
+        and volume.cinder is NONE
         and volume.iscsi is NONE
         and volume.rbd is NONE
     )

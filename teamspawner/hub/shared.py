@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
@@ -44,6 +45,7 @@ class Shared:
             log=spawner.log,
         )
         self.dry_run = DryRun(spawner.api, self._policy)
+        self._index = FitIndex(self.watcher.rules)
         self._sources: dict[str, MapSource] = {}
         self._desk: tuple[Held, Desk] | None = None
         self._stale_after = spawner.stale_after
@@ -52,6 +54,13 @@ class Shared:
     def rules(self) -> Rules:
         """The scheduler that places the servers."""
         return self.watcher.rules
+
+    @property
+    def index(self) -> FitIndex:
+        """The judge that remembers what nodes answered; another scheduler needs another one."""
+        if self._index.rules != self.rules:
+            self._index = FitIndex(self.rules)
+        return self._index
 
     async def synced(self) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""

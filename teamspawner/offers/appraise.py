@@ -8,6 +8,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Map
+from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
 from teamspawner.offers.model import Choice, Offer
 from teamspawner.offers.rights import Right
@@ -58,8 +59,9 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
     devices = sum(choice.devices.values())
     verdict = _judged(candidate, moment)
     caps: tuple[Cap, ...] = ()
-    unread = moment.usage is None and has_caps(team, devices=bool(devices))
-    if moment.usage is not None:
+    capped = not moment.scene.beyond_caps
+    unread = capped and moment.usage is None and has_caps(team, devices=bool(devices))
+    if capped and moment.usage is not None:
         caps = caps_of(team, moment.usage.of(key, moment.person), requests, devices)
     used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
     verdict = _with_caps(verdict, used_up, unread=unread, stale=moment.scene.stale)
@@ -85,6 +87,8 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
         sentence=cap_sentence(blocked, team.name or key)
         if blocked
         else sentence(verdict, asked, moment.snapshot),
+        model_name=right.found.variant.model_name,
+        usage=bars(caps, team.name or key),
     )
 
 
@@ -96,13 +100,15 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
     verdict = _judged(candidate, moment)
     if moment.scene.stale:
         verdict = _unknown(verdict, STALE)
+    lets = moment.scene.own_lets_unknown
     asked = Asked(
         requests=requests,
         device=device,
         count=requests.get(device, 0),
         name="GPU" if requests.get(device) == 1 else "GPUs",
         members=_members(moment.snapshot, device),
-        may_try=not device,
+        may_try=not device if lets is None else lets,
+        when_busy_waits=moment.scene.own_waits,
     )
     count = _count(verdict, ())
     return Offer(
@@ -112,7 +118,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         options={name: value for name, value in choice.user_options.items() if name != "profile"},
         team=None,
         verdict=verdict,
-        startable=_startable(verdict, may_try=asked.may_try, waits=False),
+        startable=_startable(verdict, may_try=asked.may_try, waits=asked.when_busy_waits),
         requests=requests,
         count=count,
         nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),

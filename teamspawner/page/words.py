@@ -24,17 +24,17 @@ class State(NamedTuple):
 
 _STATES = {
     Status.FITS_NOW: State("free", "✓", "Free now"),
-    Status.FITS_BY_PREEMPTION: State("free", "✓", "Free now"),
-    Status.NODE_COMING: State("wait", "◔", "A machine is starting"),
+    Status.FITS_BY_PREEMPTION: State("free", "✓", "Free · room is made"),
+    Status.NODE_COMING: State("wait", "◔", "A new machine is starting"),
     Status.NEEDS_SCALE_UP: State("wait", "◔", "Needs a new machine"),
-    Status.QUEUED: State("wait", "◔", "Will be queued"),
-    Status.BUSY: State("full", "✕", "Full now"),
+    Status.QUEUED: State("wait", "◔", "Queued"),
+    Status.BUSY: State("full", "✕", "In use"),
     Status.QUOTA_BLOCKED: State("full", "✕", "Limit reached"),
-    Status.NEVER: State("full", "✕", "No machine is large enough"),
-    Status.INVALID: State("full", "✕", "Not accepted by the cluster"),
+    Status.NEVER: State("full", "✕", "Does not fit"),
+    Status.INVALID: State("full", "✕", "Not possible"),
     Status.UNKNOWN: State("unknown", "?", "Not known"),
 }
-_WAIT_IN_LINE = State("wait", "◔", "Full now, will wait")
+_WAIT_IN_LINE = State("wait", "◔", "In use, will wait")
 
 
 def state(offer: Offer) -> State:

@@ -101,6 +101,15 @@ def test_the_text_says_where_and_why(run):
     ]
 
 
+def test_nodes_that_reject_alike_are_told_together(run):
+    nodes = [node(f"n{i:02}", cpu=1) for i in range(12)]
+    _, out, _ = run(pod(cpu=2), a_list(*nodes, node("other", spec={"unschedulable": True})))
+    assert out.splitlines()[1:] == [
+        "  not on n00, n01, n02, n03, n04, n05, n06, n07 and 4 more: Insufficient cpu",
+        "  not on other: node(s) were unschedulable",
+    ]
+
+
 def test_several_dumps_are_one_cluster_and_the_later_object_wins(run):
     code, _, _ = run(pod(cpu=6), a_list(node("a", cpu=1), node("b", cpu=1)), a_list(node("a")))
     assert code == 0
@@ -213,6 +222,14 @@ def test_what_is_no_dump_is_refused(run, dump, said):
     code, _, err = run(pod(cpu=1), dump)
     assert code == 2
     assert said in err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_dump_that_a_shell_wrote_with_a_mark_is_read(run, tmp_path, encoding):
+    mark = "" if encoding in {"utf-8-sig", "utf-16"} else "\ufeff"
+    path = tmp_path / "dump.json"
+    path.write_bytes((mark + json.dumps(a_list(node("a")))).encode(encoding))
+    assert run(pod(cpu=1), options=["--dump", str(path)])[0] == 0
 
 
 def test_a_missing_dump_is_named(run):

@@ -2,11 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
 from teamspawner.capacity import Rules
 from teamspawner.cluster.decode import ObjectError, candidate, decode_node, decode_pod
 from teamspawner.cluster.decode_storage import decode_claim, decode_class, decode_volume
+from teamspawner.cluster.quick import QuickPod, Recogniser
 from tests.core.raw import claim, node, pod
 
 RULES = Rules()
@@ -114,3 +116,24 @@ def test_a_class_knows_whether_it_is_the_default():
 def test_a_volume_without_anything_is_no_fault():
     found = decode_volume({"metadata": {"name": "x"}})
     assert (found.capacity_bytes, found.phase, found.claim) == (0, "", None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"cinder": {"volumeID": "v"}},
+        {"azureDisk": {"diskURI": "/d", "diskName": "d"}},
+        {"awsElasticBlockStore": {"volumeID": "v"}},
+        {"gcePersistentDisk": {"pdName": "v", "readOnly": True}},
+        {"rbd": {"monitors": ["m"], "image": "i"}},
+        {"iscsi": {"iqn": "i"}},
+        {"ephemeral": {"volumeClaimTemplate": {}}},
+        {"persistentVolumeClaim": {"claimName": "c"}},
+        {"emptyDir": {}},
+    ],
+    ids=lambda source: next(iter(source)),
+)
+def test_a_pod_is_read_alike_quickly_and_in_full(source):
+    found = pod(on="a", cpu=1, spec={"volumes": [{"name": "v", **source}]})
+    quick = msgspec.json.decode(json.dumps(found), type=QuickPod)
+    assert Recogniser(RULES).pod(quick) == decode_pod(found, RULES).pod

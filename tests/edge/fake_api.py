@@ -265,7 +265,7 @@ class FakeApi:
 
 def _selects(query: dict[str, str], item: dict) -> bool:
     for term in query.get("fieldSelector", "").split(","):
-        if "phase!=" in term and item.get("status", {}).get("phase") == term.split("!=")[1]:
+        if "phase!=" in term and (item.get("status") or {}).get("phase") == term.split("!=")[1]:
             return False
     return True
 

@@ -11,11 +11,13 @@ import pytest
 
 from teamspawner.capacity import judge, place
 from teamspawner.capacity.index import FitIndex
+from teamspawner.capacity.objects import Candidate, Pod, PodSpec, VolumeUse
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.receive import receiver_for
 from teamspawner.cluster.state import OTHERS, State
+from tests.edge.build import a_node
 from tests.oracle.generate import case
 
 KINDS = ("nodes", "pods", *OTHERS)
@@ -108,3 +110,32 @@ def test_a_watched_cluster_is_judged_as_its_dump(seed):
     watched, dumped = world.state.snapshot(None), world.fresh()
     for each in world.candidates:
         assert comparable(judge(each, watched, RULES)) == comparable(judge(each, dumped, RULES))
+
+
+@pytest.mark.parametrize("seed", range(90, 110))
+def test_the_index_puts_pods_first_where_place_does(seed):
+    world, index = World(seed), FitIndex(RULES)
+    snapshot = world.state.snapshot(None)
+    homeless = [each for each in world.candidates if not each.pod.spec.volumes]
+    assert index.place(snapshot, homeless) == place(snapshot, homeless, RULES)
+
+
+def test_a_pod_put_first_stays_there_while_it_fits():
+    state, index = State(RULES), FitIndex(RULES)
+    state.put_node(json.dumps(a_node("first")))
+    state.seen("nodes")
+    state.seen("pods")
+    pod = Candidate(Pod("default", {}, PodSpec({"cpu": 1})), name="held")
+    assert index.place(state.snapshot(None), [pod]).placed == {"first"}
+    state.put_node(json.dumps(a_node("better", allocatable={"cpu": "900"})))
+    assert index.place(state.snapshot(None), [pod]).placed == {"first"}
+
+
+def test_a_claim_that_is_yet_to_be_made_does_not_keep_a_pod_from_being_placed():
+    state, index = State(RULES), FitIndex(RULES)
+    state.put_node(json.dumps(a_node()))
+    for kind in KINDS:
+        state.seen(kind)
+    spec = PodSpec({"cpu": 1}, volumes=(VolumeUse("claim", "home"),))
+    ahead = index.place(state.snapshot(None), [Candidate(Pod("default", {}, spec), name="a")])
+    assert ahead.placed == {"n1"}

@@ -208,7 +208,7 @@ def test_every_verdict_has_a_sign_and_words_of_its_own(status):
 
 def test_busy_that_may_wait_is_not_shown_as_refused():
     waits = offer("a", Status.BUSY, startable=True)
-    assert page(listing(card("a", waits))).text("ts-wait") == ["◔ Full now, will wait"]
+    assert page(listing(card("a", waits))).text("ts-wait") == ["◔ In use, will wait"]
 
 
 def test_a_refusal_says_why_and_offers_the_nearest_with_its_fields():

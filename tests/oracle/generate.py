@@ -40,8 +40,11 @@ BASIC = frozenset(
 )
 """What a scheduler process can be asked without claims, quick enough for hundreds of pods."""
 
-PLACING = frozenset({"ports", "spread", "podaffinity", "legacy", "claims", "limits", "priority"})
+PLACING = frozenset({"ports", "spread", "podaffinity", "legacy", "claims", "limits"})
 """Features whose edge is not one of amounts."""
+
+COMPANIONS = ("taints", "selector", "priority", "nominated")
+"""What makes their rules meet: nodes left out, pods that leave, pods that are to come."""
 
 USER_SCHEDULER = "hub-user-scheduler"
 LIVE = ("Running", "Running", "Running", "Pending", "Unknown")
@@ -100,7 +103,7 @@ class Cluster:
         pods.place_rules(dice, features, self.names, spec)
         if "priority" in features and (priority := dice.choice(PRIORITIES)) is not None:
             spec["priority"] = priority
-        namespace = dice.choice(["default", "default", *NAMESPACES])
+        namespace = pods.namespace(dice)
         meta = {"name": name, "namespace": namespace, "uid": f"pod-{name}"}
         meta["labels"] = pods.labels(dice)  # type: ignore[assignment]
         self._volumes(spec, meta)
@@ -141,7 +144,8 @@ class Cluster:
     def populate(self) -> None:
         """Bound pods in all phases, then pods that wait."""
         dice = self.dice
-        for index in range(dice.choice([0, 3, 6, 9, 12, 16])):
+        few, many = [0, 3, 6, 9, 12, 16], [6, 9, 12, 16]
+        for index in range(dice.choice(many if dice.crowded else few)):
             made, total = self.pod(f"p{index}", pods.amounts_of(dice, self.features, 2))
             home = dice.choice([*self.names, "gone"] if dice.chance(0.1) else self.names)
             phase = dice.choice(OVER) if dice.chance(0.15) else dice.choice(LIVE)
@@ -153,6 +157,9 @@ class Cluster:
             if "resize" in self.features and dice.chance(0.7):
                 resize(dice, made)
             as_stored(made)
+            if dice.chance(0.2):
+                owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "d"}
+                made["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
             self.pods.append(made)
             if home in self.used and phase in LIVE:
                 self.used[home] = pods.plus(self.used[home], {**total, "pods": 1})
@@ -178,7 +185,7 @@ class Cluster:
         """A pod to be judged; mostly its requests are near the edge of one node."""
         dice = self.dice
         name = f"c{index}"
-        if dice.chance(0.3 if self.features <= PLACING else 0.65):
+        if dice.chance(0.3 if self.features & PLACING else 0.65):
             made = self._near_edge(name, pods.amounts_of(dice, self.features, 2))
         else:
             made, _ = self.pod(name, {"cpu": dice.choice([0, 1, 500])})
@@ -187,8 +194,12 @@ class Cluster:
             spec["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
         if "priority" in self.features and dice.chance(0.2):
             spec["preemptionPolicy"] = dice.choice(["Never", "PreemptLowerPriority"])
+        if "priority" in self.features and dice.chance(0.4):
+            spec["priority"] = 100
         if "foreign" in self.features and dice.chance(0.4):
             spec["schedulerName"] = USER_SCHEDULER
+        if made["metadata"]["namespace"] == "default" and dice.chance(0.2):
+            del made["metadata"]["namespace"]
         return made
 
     def _near_edge(self, name: str, main: Amounts) -> Json:
@@ -229,6 +240,28 @@ def as_stored(pod: Json) -> None:
                 if key in pod["metadata"]["labels"]:
                     values = [pod["metadata"]["labels"][key]]
                     expressions.append({"key": key, "operator": operator, "values": values})
+
+
+def odd(dice: Dice, thing: Json) -> None:
+    """Add what real objects hold and no filter reads: nulls, unknown fields, managed fields."""
+    if dice.chance(0.3):
+        thing["metadata"]["managedFields"] = [
+            {
+                "manager": "kubectl",
+                "operation": "Update",
+                "apiVersion": "v1",
+                "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {}},
+            }
+        ]
+    if dice.chance(0.3):
+        thing["metadata"]["annotations"] = thing["metadata"].get("annotations")
+    spec = thing.get("spec")
+    if spec is not None and dice.chance(0.3):
+        spec["notYetKnown"] = {"deep": [None, 1.5]}
+    if thing["kind"] == "Pod":
+        for name in dice.some(["tolerations", "nodeSelector", "initContainers", "volumes"], 1, 3):
+            spec.setdefault(name, None)
 
 
 def resize(dice: Dice, pod: Json) -> None:
@@ -276,6 +309,9 @@ def case(seed: int, features: frozenset[str] | None = None) -> Json:
         features = frozenset(dice.sample([*FEATURES, *often, *often], count))
         if dice.chance(0.35):
             features |= {"priority"}
+        if features & PLACING:
+            features |= {more for more in COMPANIONS if dice.chance(0.3)}
+    dice.crowded = bool(features & {"spread", "podaffinity"}) and dice.chance(0.6)
     cluster = Cluster(dice, features)
     cluster.populate()
     candidates = [cluster.candidate(index) for index in range(4)]
@@ -285,6 +321,9 @@ def case(seed: int, features: frozenset[str] | None = None) -> Json:
             meta = {"name": name, "labels": labels}
             items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     dice.shuffle(items)
+    if dice.chance(0.2):
+        for thing in [*items, *candidates]:
+            odd(dice, thing)
     return {
         "id": seed,
         "cluster": {"apiVersion": "v1", "kind": "List", "items": items},

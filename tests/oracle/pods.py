@@ -142,7 +142,7 @@ def place_rules(dice: Dice, features: frozenset[str], names: list[str], spec: Js
 
 def labels(dice: Dice) -> dict[str, str]:
     """A pod's labels, few enough to meet each other."""
-    found = {"app": dice.choice(["hub", "lab", "job"])}
+    found = {"app": _app(dice)}
     if dice.chance(0.6):
         found["version"] = dice.choice(["1", "2"])
     if dice.chance(0.3):
@@ -150,12 +150,23 @@ def labels(dice: Dice) -> dict[str, str]:
     return found
 
 
+def _app(dice: Dice) -> str:
+    return "lab" if dice.crowded and dice.chance(0.7) else dice.choice(["hub", "lab", "job"])
+
+
+def namespace(dice: Dice) -> str:
+    """Where a pod lives."""
+    if dice.crowded and dice.chance(0.85):
+        return "default"
+    return dice.choice(["default", "default", *NAMESPACES])
+
+
 def selector(dice: Dice) -> Json | None:
     """A label selector over pods: None matches nothing, an empty one all."""
     if dice.chance(0.08):
         return dice.choice([None, {}])
     if dice.chance(0.5):
-        return {"matchLabels": {"app": dice.choice(["hub", "lab", "job"])}}
+        return {"matchLabels": {"app": _app(dice)}}
     operator = dice.choice(["In", "NotIn", "Exists", "DoesNotExist"])
     key = dice.choice(["app", "team"])
     found: Json = {"key": key, "operator": operator}
@@ -213,17 +224,18 @@ def spread(dice: Dice) -> list[Json]:
 def ports(dice: Dice, spec: Json) -> None:
     """Host ports, some on one address, some of a sidecar, some by host network."""
     taken: set[tuple[str, int]] = set()
+    if dice.chance(0.2):
+        spec["hostNetwork"] = True
     for container in [*spec["containers"], *spec.get("initContainers", [])]:
         port: Json = {"containerPort": dice.choice([80, 8888])}
-        if spec.get("hostNetwork"):
-            pass
-        elif dice.chance(0.8):
+        if not spec.get("hostNetwork") and dice.chance(0.8):
             port["hostPort"] = dice.choice([80, 8888])
         if dice.chance(0.4):
             port["protocol"] = dice.choice(["TCP", "UDP"])
         if dice.chance(0.5):
             port["hostIP"] = dice.choice(["0.0.0.0", "127.0.0.1", "10.0.0.7"])
-        mark = (port.get("protocol", "TCP"), port.get("hostPort", 0))
+        number = port["containerPort"] if spec.get("hostNetwork") else port.get("hostPort", 0)
+        mark = (port.get("protocol", "TCP"), number)
         if mark not in taken:
             container["ports"] = [port]
         taken.add(mark)

@@ -175,10 +175,18 @@ _WORDS = {
 }
 
 
+_TYPES = {
+    "list_type": "a list, such as [physics]",
+    "dict_type": "keys and values",
+    "string_type": "text",
+}
+
+
 def _allowed(field: Any, detail: Any) -> str:
     if field in _WORDS:
         return _WORDS[field]
-    return str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    told = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return _TYPES.get(detail["type"], told)
 
 
 def _shown(value: Any) -> str:

@@ -148,7 +148,10 @@ def _reach(kubeconfig: Path) -> Access:
     try:
         return read_kubeconfig(kubeconfig)
     except (OSError, ValueError) as error:
-        raise DemoError(f"--kubeconfig {kubeconfig}: {error}", 2) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DemoError(
+            f"--kubeconfig {kubeconfig}: {why}; give the path of a kubeconfig", 2
+        ) from error
 
 
 async def _sow(plan: Plan, seed: Seed, client: Client, folder: Path) -> None:

@@ -1,0 +1,480 @@
+"""The watch in foul weather: correct numbers afterwards, and the loop never frozen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from teamspawner.cluster import watch
+from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.watch import Watcher, for_loop
+from tests.edge.build import BRISK, a_node, a_pod, a_watcher, until, used
+from tests.edge.fake_api import FakeApi, configuration
+
+pytestmark = pytest.mark.asyncio
+
+
+async def ready(api: FakeApi, watcher) -> None:
+    """Wait until everything is seen and both watches are open."""
+    assert await watcher.synced(5)
+    await until(lambda: api.watching("pods") and api.watching("nodes"))
+
+
+async def goes_on(api: FakeApi, watcher) -> None:
+    """A pod that comes now is counted soon."""
+    api.put("pods", a_pod("late", cpu="3"))
+    await until(lambda: used(watcher) == 3000)
+
+
+@pytest_asyncio.fixture
+async def api():
+    async with FakeApi() as server:
+        server.put("nodes", a_node())
+        yield server
+
+
+@pytest_asyncio.fixture
+async def paged():
+    async with FakeApi(streams=False) as server:
+        server.put("nodes", a_node())
+        yield server
+
+
+async def test_a_cut_goes_on_where_it_was_without_a_list(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.cut("pods")
+        api.put("pods", a_pod("between", cpu="2"))
+        await until(lambda: used(watcher) == 2000)
+        assert api.count("pods", "list", "stream") == 1
+
+
+async def test_an_api_server_that_was_away_is_taken_up_again(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        await api.down()
+        await until(lambda: watcher.status().trouble)
+        age = watcher.age_s()
+        await asyncio.sleep(0.05)
+        assert watcher.age_s() > age
+        await api.up()
+        await goes_on(api, watcher)
+        assert not watcher.status().trouble
+
+
+async def test_an_api_server_that_comes_late_is_waited_for():
+    server = FakeApi()
+    server.url = await unused()
+    async with a_watcher(server) as watcher:
+        assert not await watcher.synced(0.3)
+        server.put("nodes", a_node())
+        await server.up()
+        await ready(server, watcher)
+        await server.down()
+
+
+async def unused() -> str:
+    """An address where nobody listens yet."""
+    server = FakeApi()
+    await server.up()
+    await server.down()
+    return server.url
+
+
+async def test_a_version_too_old_makes_the_list_again_and_forgets_what_is_gone(api):
+    api.put("pods", a_pod("gone"))
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.delete("pods", "gone", "default", quietly=True)
+        api.compact("pods")
+        api.cut("pods")
+        await until(lambda: used(watcher) == 0)
+        assert api.count("pods", "list", "stream") == 2
+
+
+async def test_gone_as_http_status_makes_the_list_again(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.refuse("pods", "watch", 410)
+        api.cut("pods")
+        await goes_on(api, watcher)
+        assert api.count("pods", "list", "stream") == 2
+
+
+async def test_gone_in_the_middle_of_paging_begins_the_list_again(paged):
+    for number in range(5):
+        paged.put("pods", a_pod(f"p{number}"))
+    calls = 0
+
+    async def gone_once(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        paged.delete("pods", "p0", "default", quietly=True)
+        return web.json_response({"code": 410}, status=410)
+
+    original = paged._list
+
+    async with a_watcher(paged, page=2) as watcher:
+        paged._next["pods", "list"] = [_through(original), gone_once]
+        await ready(paged, watcher)
+        assert calls == 1
+        assert used(watcher) == 4000
+
+
+def _through(answer):
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return answer("pods", dict(request.query))
+
+    return handler
+
+
+async def test_a_steady_cluster_is_never_listed_again(api):
+    async with a_watcher(api, period_s=1) as watcher:
+        await ready(api, watcher)
+        await asyncio.sleep(2.5)
+        await goes_on(api, watcher)
+        assert api.count("pods", "list", "stream") == 1
+        assert api.count("pods", "watch") >= 1
+
+
+async def test_too_many_requests_is_asked_again_after_the_time_named(paged):
+    paged.refuse("pods", "list", 429, Retry_After="1")
+    async with a_watcher(paged) as watcher:
+        assert not await watcher.synced(0.8)
+        assert await watcher.synced(3)
+        assert paged.count("pods", "list") == 2
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 504], ids=str)
+async def test_errors_of_the_server_are_waited_out(paged, status):
+    paged.refuse("pods", "list", status)
+    paged.refuse("nodes", "list", status)
+    async with a_watcher(paged) as watcher:
+        await ready(paged, watcher)
+        await goes_on(paged, watcher)
+
+
+async def test_waits_between_tries_never_grow_beyond_the_longest(paged):
+    for _ in range(12):
+        paged.refuse("pods", "list", 500)
+    async with a_watcher(paged, longest_wait_s=0.1) as watcher:
+        assert await watcher.synced(3)
+
+
+async def test_a_silent_connection_is_taken_as_cut(api):
+    async with a_watcher(api, silence_s=0.5) as watcher:
+        await ready(api, watcher)
+        api.silence("pods")
+        api.put("pods", a_pod("unheard", cpu="2"))
+        await until(lambda: used(watcher) == 2000)
+        assert api.count("pods", "list", "stream") == 1
+
+
+async def test_bookmarks_keep_a_quiet_cluster_young():
+    async with FakeApi() as api:
+        api.bookmark_every = 0.1
+        api.put("nodes", a_node())
+        async with a_watcher(api, silence_s=1.0) as watcher:
+            await ready(api, watcher)
+            await asyncio.sleep(0.6)
+            assert watcher.age_s() < 0.4
+            assert api.count("pods", "watch") == 0
+
+
+async def test_a_bookmark_with_nulls_alters_nothing_but_the_age(api):
+    api.put("pods", a_pod("a"))
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        await asyncio.sleep(0.3)
+        before = watcher.version
+        api.bookmark("pods")
+        api.bookmark("nodes")
+        await until(lambda: watcher.age_s() < 0.2)
+        assert watcher.version == before
+        await until(lambda: not watcher.status().trouble)
+
+
+async def test_half_an_object_is_a_cut_and_not_the_end(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        await api.say("pods", b'{"type":"MODIFIED","object":{"metadata":{"na')
+        api.cut("pods")
+        await goes_on(api, watcher)
+        assert api.count("pods", "list", "stream") == 1
+
+
+async def test_text_that_is_no_json_twice_at_one_place_makes_the_list_again(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+
+        async def nonsense(request: web.Request) -> web.StreamResponse:
+            return web.Response(body=b"<html>the proxy is sorry</html>\n")
+
+        api.once("pods", "watch", nonsense)
+        await api.say("pods", b"<html>\n")
+        await goes_on(api, watcher)
+        assert api.count("pods", "list", "stream") == 2
+
+
+async def test_half_a_page_is_asked_for_again(paged):
+    async def half(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b'{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[{')
+
+    paged.put("pods", a_pod("a"))
+    paged.once("pods", "list", half)
+    async with a_watcher(paged) as watcher:
+        await ready(paged, watcher)
+        assert used(watcher) == 1000
+
+
+ODD = {
+    "a quantity that is none": a_pod("odd", cpu="much"),
+    "a name of the wrong type": {"metadata": {"name": 7, "uid": "u"}, "spec": {}},
+    "no uid": {"metadata": {"name": "odd", "namespace": "default"}, "spec": {"nodeName": "n1"}},
+    "containers that are a text": a_pod("odd", spec={"containers": "none"}),
+    "metadata null": {"metadata": None},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "paged"])
+async def test_an_odd_object_is_left_out_and_counted(odd, streams):
+    async with FakeApi(streams=streams) as api:
+        api.put("nodes", a_node())
+        api.put("pods", a_pod("good"))
+        api._objects["pods"]["odd"] = odd
+        async with a_watcher(api) as watcher:
+            await ready(api, watcher)
+            assert used(watcher) == 1000
+            kind = watcher.status().kinds["pods"]
+            assert kind.odd == len(kind.named) == 1
+            assert kind.lists == 1
+
+
+async def test_an_object_without_status_is_no_fault(api):
+    pod = a_pod("bare")
+    api.put("pods", {**pod, "status": None})
+    api.put("nodes", {**a_node("n2"), "status": None})
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        assert used(watcher) == 1000
+        assert "n2" in watcher.snapshot().nodes
+
+
+async def test_an_odd_event_keeps_what_was_known_before(api):
+    api.put("pods", a_pod("a"))
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.put("pods", a_pod("a", cpu="1x"))
+        await until(lambda: watcher.status().kinds["pods"].odd)
+        assert used(watcher) == 1000
+        await api.say("pods", json.dumps({"type": "SURPRISE", "object": {}}).encode() + b"\n")
+        api.put("pods", a_pod("b", cpu="2"))
+        await until(lambda: used(watcher) == 3000)
+
+
+async def test_a_stream_that_stalls_in_the_list_is_asked_for_in_pages(api):
+    async def stalls(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(json.dumps({"type": "ADDED", "object": a_pod("ghost")}).encode())
+        await asyncio.sleep(20)
+        return response
+
+    api.put("pods", a_pod("a"))
+    api.once("pods", "stream", stalls)
+    async with a_watcher(api, stream_silence_s=0.5) as watcher:
+        await ready(api, watcher)
+        assert used(watcher) == 1000
+        assert api.count("pods", "list") == 1
+
+
+async def test_a_watch_that_always_ends_at_once_is_not_asked_in_a_tight_loop(api):
+    async def ends(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"")
+
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        for _ in range(1000):
+            api.once("pods", "watch", ends)
+        api.cut("pods")
+        await asyncio.sleep(1)
+        assert 2 <= api.count("pods", "watch") < 20
+
+
+async def test_a_slow_api_server_is_waited_for_and_freezes_nothing(paged):
+    paged.delays = {"pods": 0.5, "nodes": 0.5}
+    for number in range(4):
+        paged.put("pods", a_pod(f"p{number}"))
+    async with a_watcher(paged, page=1) as watcher:
+        begun, worst = time.monotonic(), 0.0
+        while not await watcher.synced(0.001):
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            worst = max(worst, time.perf_counter() - before)
+        assert time.monotonic() - begun > 2
+        assert worst < 0.1
+        assert used(watcher) == 4000
+
+
+async def test_many_events_leave_the_loop_free(api):
+    api.put("pods", a_pod("a"))
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        line = json.dumps({"type": "MODIFIED", "object": api._objects["pods"]["default/a"]})
+        crowd = (line.encode() + b"\n") * 4000
+        sending = asyncio.create_task(api.say("pods", crowd))
+        late, last = 0.0, time.perf_counter()
+        while not sending.done():
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            late, last = max(late, now - last), now
+        assert late < 0.1
+
+
+async def test_kinds_that_may_not_be_seen_are_unseen_and_said_once(api, caplog):
+    api.forbidden = {"pods"}
+    async with a_watcher(api, refused_wait_s=0.1) as watcher:
+        await watcher.synced(5)
+        await asyncio.sleep(0.5)
+        assert "pods" in watcher.snapshot().unseen
+        assert "may not list and watch pods" in watcher.status().trouble
+        said = [r for r in caplog.records if "may not list" in r.getMessage()]
+        assert len(said) == 1
+
+
+async def test_rights_given_later_are_noticed_without_a_restart(api):
+    api.forbidden = {"pods", "nodes"}
+    api.put("pods", a_pod("a"))
+    async with a_watcher(api, refused_wait_s=0.2) as watcher:
+        await watcher.synced(5)
+        assert watcher.as_of() is None
+        api.forbidden = set()
+        await until(lambda: not watcher.snapshot().unseen & {"pods", "nodes"})
+        assert used(watcher) == 1000
+
+
+async def test_rights_taken_away_make_the_kind_unseen(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.forbidden = {"nodes"}
+        api.cut("nodes")
+        await until(lambda: "nodes" in watcher.snapshot().unseen)
+
+
+async def test_a_token_no_longer_taken_is_read_again(api):
+    renewed = []
+
+    async def reload():
+        renewed.append(1)
+        return configuration(api.url, "new")
+
+    api.refuse("nodes", "stream", 401)
+    connection = Connection(configuration(api.url, "old"), reload)
+    watcher = Watcher(connection, settings=watch.Settings(**BRISK), kinds=("nodes",))
+    watcher.begin()
+    try:
+        await until(lambda: "nodes" not in watcher.snapshot().unseen)
+        assert renewed
+        assert api.headers[-1]["Authorization"] == "Bearer new"
+    finally:
+        await watcher.stop()
+
+
+async def test_answers_are_asked_for_uncompressed_unless_wanted(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+    async with a_watcher(api, compressed=True) as watcher:
+        await ready(api, watcher)
+    encodings = {headers["Accept-Encoding"] for headers in api.headers}
+    assert encodings == {"identity", "gzip"}
+
+
+async def test_a_jump_of_the_clock_alters_no_age(api, monkeypatch):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 86400)
+        assert watcher.age_s() < 5
+        assert abs(watcher.as_of().timestamp() - time.time()) < 5
+        await goes_on(api, watcher)
+
+
+async def test_other_kinds_are_followed_and_change_the_version():
+    async with FakeApi() as api:
+        api.put("nodes", a_node())
+        claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "home", "namespace": "x"}}
+        async with a_watcher(api, kinds=tuple(watch.KINDS)) as watcher:
+            await until(lambda: not watcher.snapshot().unseen)
+            before = watcher.version
+            api.put("persistentvolumeclaims", claim)
+            await until(lambda: ("x", "home") in watcher.snapshot().storage.claims)
+            assert watcher.version > before
+            assert watcher.snapshot().cluster_version > before
+
+
+async def test_a_quota_that_changes_is_noticed():
+    async with FakeApi() as api:
+        quota = {"kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "x"}}
+        api.put("resourcequotas", quota)
+        async with a_watcher(api, kinds=("nodes", "pods", "resourcequotas")) as watcher:
+            await until(lambda: watcher.policy_version == 1)
+            api.put("resourcequotas", quota)
+            await until(lambda: watcher.policy_version == 2)
+            api.delete("resourcequotas", "q", "x")
+            await until(lambda: watcher.policy_version == 3)
+
+
+def scheduler(tag: str) -> dict:
+    image = f"registry.k8s.io/kube-scheduler:{tag}"
+    container = {"name": "kube-scheduler", "image": image}
+    labels = {"component": "user-scheduler"}
+    return a_pod("sched", namespace="hub", labels=labels, spec={"containers": [container]})
+
+
+async def test_the_scheduler_is_found_by_the_server_and_then_by_its_own_pod(api):
+    api.version = "v1.34.2+k3s1"
+    async with a_watcher(api, rules=None) as watcher:
+        await ready(api, watcher)
+        assert watcher.status().scheduler == "1.34"
+        api.put("pods", scheduler("v1.30.14"))
+        await until(lambda: watcher.status().scheduler == "1.30")
+        await goes_on(api, watcher)
+
+
+async def test_our_own_pods_are_told_with_their_person(api):
+    notes = {"hub.jupyter.org/username": "Ada Lovelace"}
+    pod = a_pod("a", labels={"teamspawner/tier": "gpu"}, metadata={"annotations": notes})
+    api.put("pods", pod)
+    api.put("pods", a_pod("b"))
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        (ours,) = watcher.ours()
+        assert (ours.username, ours.node, ours.requests["cpu"]) == ("Ada Lovelace", "n1", 1000)
+        api.delete("pods", "a", "default")
+        await until(lambda: not watcher.ours())
+
+
+async def test_all_of_one_loop_share_one_watch(api):
+    one = for_loop(Connection(configuration(api.url)), log=logging.getLogger("x"))
+    assert for_loop() is one
+    assert await one.synced(5)
+    await one.stop()
+
+
+async def test_those_who_wait_are_woken_by_news_and_by_time(api):
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        version = watcher.version
+        assert await watcher.newer(version, 0.05) == version
+        waiting = asyncio.create_task(watcher.newer(version))
+        await asyncio.sleep(0)
+        api.put("pods", a_pod("a"))
+        async with asyncio.timeout(2):
+            assert await waiting > version
