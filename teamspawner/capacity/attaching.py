@@ -16,7 +16,6 @@ from teamspawner.capacity.objects import (
     Candidate,
     Claim,
     NodeState,
-    Pod,
     Snapshot,
     Storage,
     Volume,
@@ -51,10 +50,10 @@ class AttachLimits(Filter):
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
         limits = self._limits(state)
-        unseen = self._unseen(limits)
-        if unseen and unseen.detail == "csinodes":
-            return (unseen,)
         wanted = self._wanted(state.node.name)
+        unseen = self._unseen(state, limits)
+        if unseen and unseen.detail != "volumeattachments":
+            return (unseen,)
         if not wanted or not limits:
             return ()
         if self._astray(state):
@@ -69,7 +68,8 @@ class AttachLimits(Filter):
 
     def _wanted(self, node: str) -> frozenset[tuple[str, str]]:
         pod, storage = self.candidate.pod, self.snapshot.storage
-        found = (csi_volume(pod.namespace, use, storage, node) for use in pod.spec.volumes)
+        there = node in storage.attach_limits
+        found = (csi_volume(pod.namespace, use, storage, there) for use in pod.spec.volumes)
         return frozenset(volume for volume in found if volume is not None)
 
     def _astray(self, state: NodeState) -> bool:
@@ -100,24 +100,35 @@ class AttachLimits(Filter):
     ) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
         """Return the volumes used by pods on the node, and those attached to it besides."""
         storage = self.snapshot.storage
+        there = state.node.name in storage.attach_limits
         used = frozenset(
             volume
             for pod in state.pods
             for use in pod.spec.volumes
-            if (volume := csi_volume(pod.namespace, use, storage, state.node.name)) is not None
+            if (volume := csi_volume(pod.namespace, use, storage, there)) is not None
         )
         lingering = self.attached.get(state.node.name, frozenset()) - used
         return used, lingering if self.counts_attachments else frozenset()
 
-    def _unseen(self, limits: Mapping[str, int]) -> Reason | None:
-        for kind, matters in (
-            ("csinodes", not limits),
-            ("volumeattachments", self.counts_attachments and bool(limits)),
-        ):
-            if matters and kind in self.snapshot.unseen:
-                message = f"{kind} not looked at"
-                return Reason("NodeVolumeLimits", message, detail=kind, unknown=True)
-        return None
+    def _unseen(self, state: NodeState, limits: Mapping[str, int]) -> Reason | None:
+        """Return the doubt that kinds not looked at leave on this node; None when they do not."""
+        unseen = self.snapshot.unseen
+        kind = ""
+        if "csinodes" in unseen:
+            kind = "csinodes"
+        elif limits and "pods" in unseen:
+            kind = "pods"
+        elif limits:
+            pods = (self.candidate.pod, *state.pods)
+            murky = (
+                _murky(pod.namespace, u, self.snapshot) for pod in pods for u in pod.spec.volumes
+            )
+            kind = next((each for each in murky if each), "")
+            if not kind and self.counts_attachments and "volumeattachments" in unseen:
+                kind = "volumeattachments"
+        if not kind:
+            return None
+        return Reason("NodeVolumeLimits", f"{kind} not looked at", detail=kind, unknown=True)
 
     def emptied(self, state: NodeState) -> Reasons:
         """When pods leave, their attachments go too."""
@@ -128,7 +139,11 @@ class AttachLimits(Filter):
 def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> AttachLimits | None:
     """Prepare NodeVolumeLimits; None when the candidate brings nothing to attach."""
     storage = snapshot.storage
-    if not any(_attachable(candidate.pod, use, storage) for use in candidate.pod.spec.volumes):
+    namespace = candidate.pod.namespace
+    if not any(
+        csi_volume(namespace, use, storage, has_csi_node=True) or _murky(namespace, use, snapshot)
+        for use in candidate.pod.spec.volumes
+    ):
         return None
     attached: dict[str, set[tuple[str, str]]] = {}
     for attachment in storage.attachments:
@@ -144,14 +159,30 @@ def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Att
     )
 
 
-def _attachable(pod: Pod, use: VolumeUse, storage: Storage) -> bool:
-    """Tell whether a volume could be attached by a CSI driver on some node."""
-    nodes = ("", *storage.attach_limits)
-    return any(csi_volume(pod.namespace, use, storage, node) is not None for node in nodes)
+def _murky(namespace: str, use: VolumeUse, snapshot: Snapshot) -> str:
+    """Return the kind, not looked at, that would tell a volume's driver; else empty."""
+    if use.kind not in {"claim", "ephemeral"}:
+        return ""
+    storage = snapshot.storage
+    claim = storage.claims.get((namespace, use.name))
+    if claim is None:
+        kind = "persistentvolumeclaims"
+    elif claim.volume in storage.volumes:
+        return ""
+    elif claim.volume and "persistentvolumes" in snapshot.unseen:
+        kind = "persistentvolumes"
+    elif claim.storage_class and claim.storage_class not in storage.classes:
+        kind = "storageclasses"
+    else:
+        return ""
+    return kind if kind in snapshot.unseen else ""
 
 
 def csi_volume(
-    namespace: str, use: VolumeUse, storage: Storage, node: str
+    namespace: str,
+    use: VolumeUse,
+    storage: Storage,
+    has_csi_node: bool,  # noqa: FBT001
 ) -> tuple[str, str] | None:
     """Return driver and handle of a volume on a node; None when no CSI driver attaches it.
 
@@ -160,32 +191,30 @@ def csi_volume(
     """
     if use.kind not in {"claim", "ephemeral"}:
         plugin = BY_FIELD.get(use.kind)
-        if plugin is None or node not in storage.attach_limits:
-            return None
-        return plugin.driver, handle(plugin, use.name)
+        return (plugin.driver, handle(plugin, use.name)) if plugin and has_csi_node else None
     claim = storage.claims.get((namespace, use.name))
     if claim is None:
         return None
     volume = storage.volumes.get(claim.volume) if claim.volume else None
     if volume is not None:
-        return _of_volume(volume, storage, node)
-    driver = _provisioner(claim, storage, node)
+        return _of_volume(volume, has_csi_node)
+    driver = _provisioner(claim, storage, has_csi_node)
     return (driver, f"unbound {namespace}/{use.name}") if driver else None
 
 
-def _provisioner(claim: Claim, storage: Storage, node: str) -> str:
+def _provisioner(claim: Claim, storage: Storage, has_csi_node: bool) -> str:  # noqa: FBT001
     """Return the CSI driver that would make the claim's volume; empty when none would."""
     found = storage.classes.get(claim.storage_class or "")
     if found is None or found.provisioner in UNCOUNTED:
         return ""
     if found.provisioner in BY_NAME:
-        return BY_NAME[found.provisioner].driver if node in storage.attach_limits else ""
+        return BY_NAME[found.provisioner].driver if has_csi_node else ""
     return found.provisioner
 
 
-def _of_volume(volume: Volume, storage: Storage, node: str) -> tuple[str, str] | None:
+def _of_volume(volume: Volume, has_csi_node: bool) -> tuple[str, str] | None:  # noqa: FBT001
     if volume.plugin in BY_NAME:
-        if node not in storage.attach_limits:
+        if not has_csi_node:
             return None
         plugin = BY_NAME[volume.plugin]
         return plugin.driver, handle(plugin, volume.disk, volume.labels)

@@ -13,7 +13,15 @@ from teamspawner.capacity.claims import Needs, unseen_claim
 from teamspawner.capacity.filtering import Change, Filter, Reasons
 from teamspawner.capacity.matching import selects, terms_match
 from teamspawner.capacity.migration import BY_NAME, translated
-from teamspawner.capacity.objects import Claim, Labels, NodeState, Snapshot, StorageClass, Volume
+from teamspawner.capacity.objects import (
+    Claim,
+    Labels,
+    Node,
+    NodeState,
+    Snapshot,
+    StorageClass,
+    Volume,
+)
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason
 
@@ -43,13 +51,20 @@ class Binding(Filter):
         del change
         node = state.node
         found: list[Reason] = []
-        migrated = self.snapshot.storage.migrated.get(node.name, frozenset())
-        if not all(reaches(volume, node.labels, migrated) for volume in self.needs.bound):
-            found.append(_NODE_CONFLICT)
+        found.extend(self._bound(node))
         found.extend(self._unbound(node.name, node.labels))
         if self.needs.lost_volume:
             found.append(_NO_VOLUME)
         return tuple(found)
+
+    def _bound(self, node: Node) -> Reasons:
+        migrated = self.snapshot.storage.migrated.get(node.name, frozenset())
+        there = all(reaches(volume, node.labels, migrated) for volume in self.needs.bound)
+        if "csinodes" in self.snapshot.unseen:
+            taken = frozenset(BY_NAME)
+            if there != all(reaches(v, node.labels, taken) for v in self.needs.bound):
+                return (unseen_claim("csinodes", node.name),)
+        return () if there else (_NODE_CONFLICT,)
 
     def _unbound(self, node: str, labels: Labels) -> Reasons:
         """Serve each waiting claim by the smallest volume that matches, else by provisioning."""

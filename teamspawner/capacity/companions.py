@@ -23,7 +23,10 @@ _NO_COMPANION = Reason(
 )
 _REPELS = Reason("InterPodAffinity", "node(s) didn't match pod anti-affinity rules")
 _REPELLED = Reason("InterPodAffinity", "node(s) didn't satisfy existing pods anti-affinity rules")
-_UNSEEN = Reason("InterPodAffinity", "namespaces not looked at", detail="namespaces", unknown=True)
+_NAMESPACES = Reason(
+    "InterPodAffinity", "namespaces not looked at", detail="namespaces", unknown=True
+)
+_PODS = Reason("InterPodAffinity", "pods not looked at", detail="pods", unknown=True)
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ class Companions(Filter):
     anti_affinity: tuple[PodTerm, ...]
     namespace_labels: Labels
     counts: Counts
-    unsure: bool = False
+    doubt: Reason | None = None
+    """What was not looked at and could alter the answer."""
 
     @property
     def local(self) -> bool:
@@ -61,8 +65,16 @@ class Companions(Filter):
         counts = self.counts
         if change.gone or change.come:
             counts = self._changed(state.node, change)
-        found = self._against(state.node.labels, counts)
-        return found or ((_UNSEEN,) if self.unsure else ())
+        return self._doubted(self._against(state.node.labels, counts), state.node.labels)
+
+    def _doubted(self, found: Reasons, labels: Labels) -> Reasons:
+        """Add what was not looked at; a companion that is not seen may be there all the same."""
+        if self.doubt is None:
+            return found
+        possible = all(term.topology_key in labels for term in self.affinity)
+        if possible and _NO_COMPANION in found:
+            found = tuple(reason for reason in found if reason is not _NO_COMPANION)
+        return found or (self.doubt,)
 
     def _against(self, labels: Labels, counts: Counts) -> Reasons:
         found: list[Reason] = []
@@ -104,7 +116,9 @@ class Companions(Filter):
         if _NO_COMPANION in found:
             staying.wanted = alone
             found = self._against(state.node.labels, staying)
-        return found or ((_UNSEEN,) if self.unsure else ())
+        if self.doubt is _PODS and _NO_COMPANION not in found:
+            return found
+        return self._doubted(found, state.node.labels)
 
     def _changed(self, node: Node, change: Change) -> Counts:
         counts = Counts(
@@ -160,12 +174,12 @@ def companions(pod: Pod, snapshot: Snapshot) -> Companions | None:
         tuple(_resolved(term, snapshot) for term in pod.spec.anti_affinity),
         labels,
         Counts(),
-        unsure=_unsure(pod, snapshot),
+        doubt=_doubt(pod, snapshot),
     )
     for state in snapshot.nodes.values():
         for placed in state.pods if known else state.repelling:
             prepared.add(prepared.counts, state.node, placed, 1)
-    if known or prepared.counts.repelling or prepared.unsure:
+    if known or prepared.counts.repelling or prepared.doubt:
         return prepared
     return None
 
@@ -179,10 +193,17 @@ def _resolved(term: PodTerm, snapshot: Snapshot) -> PodTerm:
     return replace(term, namespaces=(*term.namespaces, *names), namespace_selector=None)
 
 
-def _unsure(pod: Pod, snapshot: Snapshot) -> bool:
-    """Tell whether a rule asks for labels of namespaces, which were not looked at."""
-    if "namespaces" not in snapshot.unseen:
-        return False
+def _doubt(pod: Pod, snapshot: Snapshot) -> Reason | None:
+    """Return the doubt that kinds not looked at leave about the rules."""
+    if "pods" in snapshot.unseen and (pod.spec.affinity or pod.spec.anti_affinity):
+        return _PODS
+    if "namespaces" in snapshot.unseen and _asks_namespaces(pod, snapshot):
+        return _NAMESPACES
+    return None
+
+
+def _asks_namespaces(pod: Pod, snapshot: Snapshot) -> bool:
+    """Tell whether a rule asks for the labels of namespaces."""
     own = (*pod.spec.affinity, *pod.spec.anti_affinity)
     if any(t.namespace_selector and t.namespace_selector.requirements for t in own):
         return True

@@ -111,6 +111,8 @@ def _without_room(
         return _unknown(snapshot, tally, unsure)
     freeing = _freeing(snapshot, context, tally)
     left = [fits_emptied(snapshot.nodes[name], context) for name in tally.rejected]
+    if not all(left) and "pods" in snapshot.unseen:
+        return _unknown(snapshot, tally, [context.unsure])
     if not all(left):
         return _verdict(Status.BUSY, snapshot, tally, freeing=freeing, count=0)
     doubts = [reasons for reasons in left if all(reason.unknown for reason in reasons)]

@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
+from teamspawner.cli.mapfile import within
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import json_schema, load
 
@@ -19,15 +19,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
-def read_source(path: str) -> bytes:
-    """Read a file, or standard input for ``-``.
-
-    Raises:
-        OSError: When it cannot be read.
-    """
-    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-
-
 def run(args: argparse.Namespace) -> int:
     """Check the map: 0 sound (warnings or not), 1 faults found, 2 no map to read."""
     if args.schema:
@@ -37,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         print("teamspawner check: name the file with the map, or - for stdin", file=sys.stderr)
         return 2
     try:
-        source = read_source(args.map)
+        source = within(args.map)
     except OSError as error:
         print(f"teamspawner check: cannot read {args.map}: {error.strerror}", file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ from teamspawner.capacity import judge, place
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.cli import seen
-from teamspawner.cli.check import read_source
+from teamspawner.cli.mapfile import within
 from teamspawner.cluster.dump import DumpError
 from teamspawner.errors import ClusterError, MapError
 from teamspawner.map import Map, load
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         seen.tell(COMMAND, "--map and --dump both read standard input; allowed: one of them")
         return 2
     try:
-        parsed = load(read_source(args.map)).map
+        parsed = load(within(args.map)).map
         cluster = seen.look(COMMAND, args)
     except MapError as error:
         seen.tell(COMMAND, f"the map cannot be used:\n{error}")

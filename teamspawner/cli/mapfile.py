@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-from teamspawner.cli.check import read_source
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
+from teamspawner.map.text import MOST_BYTES
 
 
 def read_map(path: str, command: str) -> Map | None:
@@ -22,24 +24,40 @@ def read_map(path: str, command: str) -> Map | None:
         The map; None when there is none to use, and then stderr says why.
     """
     try:
-        source = read_source(path)
+        return load(within(path)).map
     except OSError as error:
         print(f"teamspawner {command}: cannot read {path}: {error.strerror}", file=sys.stderr)
-        return None
-    try:
-        return load(_inner(source)).map
     except MapError as error:
         print(f"teamspawner {command}: the map is wrong:\n{error}", file=sys.stderr)
-        return None
+    return None
 
 
-def _inner(source: bytes) -> bytes:
+def read_source(path: str) -> bytes:
+    """Read a file, or standard input for ``-``.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+
+
+def within(path: str) -> bytes | dict[str, Any]:
+    """The text of a map, or the map under ``custom.teamspawner`` of a values file.
+
+    Raises:
+        OSError: When the file cannot be read.
+    """
+    return _inner(read_source(path))
+
+
+def _inner(source: bytes) -> bytes | dict[str, Any]:
     """The map within chart values; anything else as it came, for ``load`` to judge."""
+    if b"custom" not in source or len(source) > MOST_BYTES:
+        return source
     try:
         whole = yaml.safe_load(source)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return source
     custom = whole.get("custom") if isinstance(whole, dict) else None
-    if not isinstance(custom, dict) or "teamspawner" not in custom:
-        return source
-    return yaml.safe_dump(custom["teamspawner"], sort_keys=False).encode()
+    inside = custom.get("teamspawner") if isinstance(custom, dict) else None
+    return inside if isinstance(inside, dict) else source

@@ -69,7 +69,9 @@ def decode_node(source: Source) -> objects.Node:
     found = read(source, wire.Node)
     meta = meta_of(found.metadata)
     spec, status = found.spec or wire.NodeSpec(), found.status or wire.NodeStatus()
-    allocatable = rounded(amounts(status.allocatable, "status.allocatable"))
+    # The API's default (SetDefaults_NodeStatus): what says nothing else offers all it has.
+    offered = status.capacity if status.allocatable is None else status.allocatable
+    allocatable = rounded(amounts(offered, "status.allocatable"))
     return objects.Node(
         name=meta.name or "",
         labels=labels_of(pairs(meta.labels)),

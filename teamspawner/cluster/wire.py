@@ -170,6 +170,7 @@ class NodeStatus(Wire):
     """A node's status."""
 
     allocatable: Quantities = None
+    capacity: Quantities = None
     conditions: list[Condition] | None = None
 
 

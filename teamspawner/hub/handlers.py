@@ -79,8 +79,10 @@ class FilesHandler(web.StaticFileHandler):
     """Style and scripts; the same for everybody, so no login is asked for."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
-        """Let no browser guess another type than the one given."""
+        """Let no browser guess another type, nor keep an old file when no version is named."""
         self.set_header("X-Content-Type-Options", "nosniff")
+        if "v" not in self.request.arguments:
+            self.set_header("Cache-Control", "no-cache")
 
 
 class OffersHandler(APIHandler):  # type: ignore[misc]
@@ -97,7 +99,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc]
         user_name = self.get_argument("user", "") or getattr(self.current_user, "name", "")
         await self._get(user_name=user_name, server_name=self.get_argument("server", ""))
 
-    @needs_scope("read:servers")  # type: ignore[untyped-decorator]
+    @needs_scope("read:servers")
     async def _get(self, user_name: str, server_name: str) -> None:
         listing = await self._listing(user_name, server_name)
         now = datetime.now(UTC)
@@ -147,7 +149,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
         else:
             self.redirect(self._page("spawn", user_name, server_name))
 
-    @needs_scope("delete:servers")  # type: ignore[untyped-decorator]
+    @needs_scope("delete:servers")
     async def _stop(self, user_name: str, server_name: str) -> None:
         user = self.find_user(user_name)
         if user is None or (server_name and server_name not in user.orm_spawners):

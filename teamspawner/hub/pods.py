@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.reading import ObjectError
 from teamspawner.hub.dryrun import Answer, DryRun, Outcome
 from teamspawner.hub.shape import manifest
+from teamspawner.hub.trouble import quota_sentence
 from teamspawner.offers.model import Choice
+from teamspawner.offers.sentences import QUOTA
 
 __all__ = ["Pods", "Shaped"]
 
@@ -99,13 +101,37 @@ class Pods:
         if self._dry_run is not None:
             own = frozenset({self._spawner.pvc_name})
             asked = await self._dry_run.ask(namespace, written, own, fresh=fresh)
-        pod = asked.pod if asked.pod is not None else written
+        pod = _personal(asked.pod, written, self._spawner.pvc_name)
         metadata = {**pod["metadata"], "namespace": namespace, "name": written["metadata"]["name"]}
         try:
             found = candidate({**pod, "metadata": metadata}, self._rules)
         except ObjectError as error:
             return _unwritable(error)
         return Shaped(found, _admission(asked), asked.detail)
+
+
+def _personal(
+    answered: Mapping[str, Any] | None, written: Mapping[str, Any], own_claim: str
+) -> Mapping[str, Any]:
+    """Put back into a shared answer whose pod it is: the person's own disk and labels.
+
+    Admission adds volumes at the end and keeps the order of those it was given.
+    """
+    if answered is None:
+        return written
+    volumes = list(answered["spec"].get("volumes") or ())
+    for place, volume in enumerate(written["spec"].get("volumes") or ()):
+        if (volume.get("persistentVolumeClaim") or {}).get("claimName") == own_claim:
+            volumes[place : place + 1] = [volume]
+    labels = {
+        **(answered["metadata"].get("labels") or {}),
+        **(written["metadata"].get("labels") or {}),
+    }
+    return {
+        **answered,
+        "metadata": {**answered["metadata"], "labels": labels},
+        "spec": {**answered["spec"], "volumes": volumes},
+    }
 
 
 def _unwritable(error: Exception) -> Shaped:
@@ -117,9 +143,8 @@ def _unwritable(error: Exception) -> Shaped:
 
 def _admission(asked: Answer) -> Verdict | None:
     if asked.outcome is Outcome.QUOTA:
-        quota = asked.quota or {}
-        said = f"{quota.get('quota')}: used {quota.get('used')}, limited {quota.get('hard')}"
-        reason = Reason("ResourceQuota", "exceeded quota", detail=said)
+        said = quota_sentence(asked.quota or {})
+        reason = Reason(QUOTA, "exceeded quota", detail=said)
         return Verdict(Status.QUOTA_BLOCKED, reasons=(reason,))
     if asked.outcome is Outcome.INVALID:
         reason = Reason("Admission", "refused by the API server", False, detail=asked.detail[:300])

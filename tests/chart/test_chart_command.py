@@ -224,8 +224,15 @@ def test_a_map_that_is_not_there_is_said_so(capsys):
 
 @pytest.mark.parametrize(
     "text",
-    ["tiers: {}", "a: b: c", "- 1", "custom: {teamspawner: {tiers: {}}}", "custom: 1"],
-    ids=["no-tiers", "no-yaml", "list", "within-values", "values-without"],
+    [
+        pytest.param("tiers: {}", id="no-tiers"),
+        pytest.param("a: b: custom", id="no-yaml"),
+        pytest.param("- custom", id="list"),
+        pytest.param("custom: {teamspawner: {tiers: {}}}", id="within-values"),
+        pytest.param("custom: 1", id="values-without"),
+        pytest.param("custom: 2026-13-40", id="impossible-date"),
+        pytest.param("custom: " + "[" * 5000, id="bottomless"),
+    ],
 )
 def test_a_wrong_map_prints_no_values_and_says_what_is_wrong(tmp_path, capsys, text):
     path = tmp_path / "map.yaml"

@@ -378,6 +378,24 @@ def test_a_rule_over_namespaces_not_looked_at_is_not_known():
     assert judged([node(cpu=0)], ours, unseen="namespaces").status is Status.NEVER
 
 
+def test_a_companion_may_be_there_unseen():
+    ours = pod(cpu=1, spec=rule("podAffinity"))
+    assert judged([node()], ours, unseen="pods").status is Status.UNKNOWN
+    nowhere = pod(cpu=1, spec=rule("podAffinity", key="rack"))
+    assert judged([node()], nowhere, unseen="pods").status is Status.NEVER
+    far = pod(cpu=1, spec=rule("podAffinity", namespaceSelector={"matchLabels": {"a": "b"}}))
+    assert judged([node()], far, unseen="namespaces").status is Status.UNKNOWN
+
+
+def test_without_sight_of_pods_nothing_is_called_busy():
+    ours = pod(cpu=1, meta=X, spec=spread(minDomains=9))
+    cluster = [in_zone("a", "za"), in_zone("b", "zb")]
+    skewed = {**ours, "spec": {**ours["spec"], "topologySpreadConstraints": [
+        {**ours["spec"]["topologySpreadConstraints"][0], "maxSkew": 0}]}}  # fmt: skip
+    assert judged(cluster, skewed).status is Status.BUSY
+    assert judged(cluster, skewed, unseen="pods").status is Status.UNKNOWN
+
+
 def test_a_placed_pods_rule_over_namespaces_not_looked_at_is_not_known():
     theirs = rule("podAntiAffinity", namespaceSelector={"matchLabels": {"a": "b"}})
     cluster = [node(), pod("x", on="a", cpu=1, namespace="other", spec=theirs)]

@@ -265,6 +265,36 @@ def test_what_hangs_on_kinds_not_looked_at_is_not_known(cluster, unseen, status)
     assert judged([node(), *cluster], ours(), unseen=unseen).status is status
 
 
+def test_the_volumes_of_other_pods_may_fill_a_node_unseen():
+    theirs = [pod("x", on="a", cpu=1, spec=uses("other")), claim("other", volume="pv2")]
+    cluster = [node(), CSI_NODE, *BOUND, *theirs]
+    assert judged(cluster, ours()).status is Status.FITS_NOW
+    for unseen in ("persistentvolumes", "persistentvolumeclaims"):
+        assert judged(cluster, ours(), unseen=unseen).status is Status.UNKNOWN
+    made = [pod("x", on="a", cpu=1, spec=uses("new")), claim("new")]
+    assert judged([node(), CSI_NODE, *BOUND, *made], ours()).nodes == ("a",)
+    verdict = judged([node(), CSI_NODE, *BOUND, *made], ours(), unseen="storageclasses")
+    assert verdict.status is Status.UNKNOWN
+
+
+def test_a_volume_may_be_on_the_node_already_unseen():
+    none = {
+        **CSI_NODE,
+        "spec": {"drivers": [{"name": "disk.example.com", "allocatable": {"count": 0}}]},
+    }
+    cluster = [node(), none, *BOUND]
+    assert judged(cluster, ours()).status is Status.NEVER
+    assert judged(cluster, ours(), unseen="pods").status is Status.UNKNOWN
+
+
+def test_a_built_in_disk_may_be_taken_over_unseen():
+    found = volume("pv", zone="za", claimed="home")
+    found["spec"]["awsElasticBlockStore"] = {"volumeID": found["spec"].pop("csi")["volumeHandle"]}
+    cluster = [in_zone("a", "za"), claim("home", volume="pv"), found]
+    assert judged(cluster, ours()).status is Status.FITS_NOW
+    assert judged(cluster, ours(), unseen="csinodes").status is Status.UNKNOWN
+
+
 def test_what_was_not_looked_at_is_of_no_matter_where_nothing_else_fits():
     tainted = node(spec={"taints": [{"key": "k", "effect": "NoSchedule"}]})
     for cluster in (node(cpu=0), tainted):

@@ -11,7 +11,13 @@ Json = dict[str, Any]
 
 
 class Dice(random.Random):
-    """The same seed throws the same cluster."""
+    """The same seed throws the same cluster.
+
+    Attributes:
+        crowded: Whether most pods are alike, so that rules about other pods meet many.
+    """
+
+    crowded = False
 
     def chance(self, probability: float) -> bool:
         """True that often."""

@@ -103,7 +103,7 @@ class Cluster:
         pods.place_rules(dice, features, self.names, spec)
         if "priority" in features and (priority := dice.choice(PRIORITIES)) is not None:
             spec["priority"] = priority
-        namespace = dice.choice(["default", "default", *NAMESPACES])
+        namespace = pods.namespace(dice)
         meta = {"name": name, "namespace": namespace, "uid": f"pod-{name}"}
         meta["labels"] = pods.labels(dice)  # type: ignore[assignment]
         self._volumes(spec, meta)
@@ -144,7 +144,8 @@ class Cluster:
     def populate(self) -> None:
         """Bound pods in all phases, then pods that wait."""
         dice = self.dice
-        for index in range(dice.choice([0, 3, 6, 9, 12, 16])):
+        few, many = [0, 3, 6, 9, 12, 16], [6, 9, 12, 16]
+        for index in range(dice.choice(many if dice.crowded else few)):
             made, total = self.pod(f"p{index}", pods.amounts_of(dice, self.features, 2))
             home = dice.choice([*self.names, "gone"] if dice.chance(0.1) else self.names)
             phase = dice.choice(OVER) if dice.chance(0.15) else dice.choice(LIVE)
@@ -310,6 +311,7 @@ def case(seed: int, features: frozenset[str] | None = None) -> Json:
             features |= {"priority"}
         if features & PLACING:
             features |= {more for more in COMPANIONS if dice.chance(0.3)}
+    dice.crowded = bool(features & {"spread", "podaffinity"}) and dice.chance(0.6)
     cluster = Cluster(dice, features)
     cluster.populate()
     candidates = [cluster.candidate(index) for index in range(4)]

@@ -142,7 +142,7 @@ def place_rules(dice: Dice, features: frozenset[str], names: list[str], spec: Js
 
 def labels(dice: Dice) -> dict[str, str]:
     """A pod's labels, few enough to meet each other."""
-    found = {"app": dice.choice(["hub", "lab", "job"])}
+    found = {"app": _app(dice)}
     if dice.chance(0.6):
         found["version"] = dice.choice(["1", "2"])
     if dice.chance(0.3):
@@ -150,12 +150,23 @@ def labels(dice: Dice) -> dict[str, str]:
     return found
 
 
+def _app(dice: Dice) -> str:
+    return "lab" if dice.crowded and dice.chance(0.7) else dice.choice(["hub", "lab", "job"])
+
+
+def namespace(dice: Dice) -> str:
+    """Where a pod lives."""
+    if dice.crowded and dice.chance(0.85):
+        return "default"
+    return dice.choice(["default", "default", *NAMESPACES])
+
+
 def selector(dice: Dice) -> Json | None:
     """A label selector over pods: None matches nothing, an empty one all."""
     if dice.chance(0.08):
         return dice.choice([None, {}])
     if dice.chance(0.5):
-        return {"matchLabels": {"app": dice.choice(["hub", "lab", "job"])}}
+        return {"matchLabels": {"app": _app(dice)}}
     operator = dice.choice(["In", "NotIn", "Exists", "DoesNotExist"])
     key = dice.choice(["app", "team"])
     found: Json = {"key": key, "operator": operator}

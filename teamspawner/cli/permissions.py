@@ -1,0 +1,118 @@
+"""Ask the API server what the hub may do (SelfSubjectAccessReview, SubjectAccessReview)."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from teamspawner.cli.findings import FAULT, WARNING, Finding
+from teamspawner.cli.rights import FEATURES, USUAL
+from teamspawner.cluster.connect import Connection
+from teamspawner.errors import ClusterError
+
+GROUP = "authorization.k8s.io/v1"
+STARTS = (
+    ("pods", "create"),
+    ("pods", "delete"),
+    ("pods", "list"),
+    ("persistentvolumeclaims", "create"),
+    ("secrets", "create"),
+    ("services", "create"),
+    ("events", "watch"),
+)
+"""What the chart's own Role lets the hub do, in its namespace."""
+
+
+class Question(NamedTuple):
+    """One right: ``namespace`` is empty for all of them."""
+
+    feature: str
+    group: str
+    resource: str
+    verb: str
+    namespace: str
+
+
+def questions(namespace: str) -> Iterator[Question]:
+    """Every right that the hub needs, the chart's own included."""
+    for resource, verb in STARTS:
+        yield Question("chart", "", resource, verb, namespace)
+    for feature in USUAL:
+        rights = FEATURES[feature]
+        for place, rules in (("", rights.cluster), (namespace, rights.namespaced)):
+            for group, resources in rules:
+                for resource in resources:
+                    for verb in ("list", "watch"):
+                        yield Question(feature, group, resource, verb, place)
+
+
+async def ask(kubeconfig: str | None, namespace: str, account: str | None) -> list[Question]:
+    """The rights that are missing.
+
+    Args:
+        kubeconfig: Path; None takes the usual places, else the pod's own account.
+        namespace: Where the hub runs.
+        account: The hub's ServiceAccount, asked about with SubjectAccessReview; None asks
+            about whoever is asking.
+
+    Raises:
+        ClusterError: When the cluster is not reachable, or does not answer this question.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the client library warns before it fails
+        connection = await Connection.load(kubeconfig)
+    asked = list(questions(namespace))
+    async with connection.session() as session:
+        allowed = await asyncio.gather(
+            *(_allowed(connection, session, each, _user(namespace, account)) for each in asked)
+        )
+    return [each for each, yes in zip(asked, allowed, strict=True) if not yes]
+
+
+def _user(namespace: str, account: str | None) -> str | None:
+    return f"system:serviceaccount:{namespace}:{account}" if account else None
+
+
+async def _allowed(
+    connection: Connection, session: aiohttp.ClientSession, asked: Question, user: str | None
+) -> bool:
+    attributes = {key: value for key, value in asked._asdict().items() if key != "feature"}
+    spec: dict[str, Any] = {"resourceAttributes": attributes}
+    kind = "SelfSubjectAccessReview"
+    if user is not None:
+        kind, namespace = "SubjectAccessReview", user.split(":")[2]
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
+        spec |= {"user": user, "groups": [*groups, "system:authenticated"]}
+    url = f"{connection.base}/apis/{GROUP}/{kind.lower()}s"
+    body = {"apiVersion": GROUP, "kind": kind, "spec": spec}
+    options = await connection.request_options()
+    try:
+        async with session.post(url, json=body, **options) as answer:
+            found = await answer.json(content_type=None)
+            if answer.status >= 400:  # noqa: PLR2004
+                raise ClusterError("create", f"{kind.lower()}s", answer.status, found["message"])
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise ClusterError("reach", "the cluster", None, str(error)) from error
+    return bool(found["status"]["allowed"])
+
+
+def told(missing: list[Question], namespace: str, account: str | None) -> Iterator[Finding]:
+    """The missing rights, together for each feature, with the command that gives them."""
+    by_feature: dict[str, dict[str, None]] = {}
+    for each in missing:
+        place = f"in {each.namespace}" if each.namespace else "in all namespaces"
+        by_feature.setdefault(each.feature, {})[f"{each.verb} {each.resource} {place}"] = None
+    for feature, rights in by_feature.items():
+        found = f"the hub may not {', '.join(rights)}"
+        if feature == "chart":
+            cure = "set rbac.create: true in the chart's values, and run as the account it makes"
+            yield Finding(FAULT, "rights to start servers", found, cure)
+            continue
+        flags = f"--features {feature} --namespace {namespace} --service-account {account or 'hub'}"
+        level = FAULT if feature == "core" else WARNING
+        purpose = f"rights to see {FEATURES[feature].purpose}"
+        yield Finding(level, purpose, found, f"teamspawner rbac {flags} | kubectl apply -f -")
