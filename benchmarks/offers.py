@@ -60,6 +60,7 @@ def filled(nodes: int, pods: int) -> State:
         labels = {"kubernetes.io/hostname": name, "nvidia.com/gpu.product": model}
         state._nodes[name] = Node(name, labels, allocatable=allocatable)
         state._dirty_nodes.add(name)
+    kinds_of = {id(pod): state.pods.recogniser.kind_of(pod) for pod in (*kinds, holder)}
     for number in range(pods):
         node = f"node-{number % nodes:05d}"
         pod = (
@@ -67,7 +68,7 @@ def filled(nodes: int, pods: int) -> State:
             if "A1" in models[number % nodes % len(models)] and rng.random() < 0.1
             else rng.choice(kinds)
         )
-        state.pods._place(f"uid-{number}", node, pod)
+        state.pods._place(f"uid-{number}", node, kinds_of[id(pod)])
     for kind in list(state.unseen):
         state.seen(kind)
     return state
@@ -104,7 +105,7 @@ def measure(nodes: int, pods: int) -> dict[str, Any]:
 def _after(state: State, index: FitIndex, asked: list[Candidate], count: int) -> float:
     """Median time for a snapshot and twelve verdicts after so many nodes changed."""
     rng, times = random.Random(5), []
-    pod = Pod("x", EMPTY, PodSpec({"cpu": 100}))
+    pod = state.pods.recogniser.kind_of(Pod("x", EMPTY, PodSpec({"cpu": 100})))
     names = sorted(state._nodes)
     for turn in range(_ROUNDS):
         for name in rng.sample(names, count):
