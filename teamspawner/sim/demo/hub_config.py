@@ -53,8 +53,13 @@ c.KubeSpawner.http_timeout = 60
 c.KubeSpawner.delete_grace_period = 2
 c.KubeSpawner.default_url = "/lab"
 c.KubeSpawner.cmd = ["jupyterhub-singleuser"]
+c.KubeSpawner.args = [  # a demo asks nothing of the world outside
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.news_url=",
+]
 if demo["stub"]:
     c.KubeSpawner.cmd = [sys.executable, "-S", "-E", demo["stub"]]
+    c.KubeSpawner.args = []
     c.KubeSpawner.environment = {"TEAMSPAWNER_STUB_VERSION": jupyterhub.__version__}
 
 c.JupyterHub.spawner_class = "teamspawner.TeamSpawner"
