@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -58,8 +59,8 @@ class Lines(logging.Handler):
 class Answer:
     """An HTTP answer, read."""
 
-    def __init__(self, status: int, text: str, url: str) -> None:
-        self.status, self.text, self.url = status, text, url
+    def __init__(self, status: int, text: str, url: str, location: str = "") -> None:
+        self.status, self.text, self.url, self.location = status, text, url, location
 
     @property
     def json(self) -> Any:
@@ -94,6 +95,17 @@ class Someone:
         kwargs.setdefault("allow_redirects", False)
         return await self._send(method, path, headers=headers, **kwargs)
 
+    async def settled(self, answer: Answer) -> Answer:
+        """Wait for a refusal that came later than the second for which JupyterHub holds a page."""
+        for _ in range(40):
+            if answer.status != 302 or "spawn-pending" not in answer.location:
+                break
+            await asyncio.sleep(0.25)
+            page = await self.browse("GET", answer.location)
+            if page.status >= 400:
+                return page
+        return answer
+
     async def post_form(self, path: str, form: dict[str, Any]) -> Answer:
         return await self.browse("POST", path, data={"_xsrf": self.xsrf, **form})
 
@@ -124,7 +136,8 @@ class Someone:
     async def _send(self, method: str, path: str, **kwargs: Any) -> Answer:
         async with self.session.request(method, self.hub.url + path, **kwargs) as response:
             text = await response.text(errors="replace")
-            return Answer(response.status, text, str(response.url))
+            location = response.headers.get("Location", "")
+            return Answer(response.status, text, str(response.url), location)
 
 
 class Hub:
