@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.oracle.dice import Dice, Json, spell_units
 from tests.oracle.nodes import GI, HOSTNAME, REGION, ZONE
@@ -49,14 +50,12 @@ class Shelf:
     objects: list[Json] = field(default_factory=list)
     claims: list[tuple[str, str]] = field(default_factory=list)
 
-    def make(
-        self, kind: str, name: str, api: str = "v1", namespace: str = "", **rest: object
-    ) -> Json:
+    def make(self, kind: str, name: str, api: str = "v1", namespace: str = "", **rest: Any) -> Json:
         """Put one object on the shelf; ``meta`` in ``rest`` is added to its metadata."""
         meta: Json = {"name": name, "uid": f"{kind}-{namespace}-{name}".lower()}
         if namespace:
             meta["namespace"] = namespace
-        meta.update(rest.pop("meta", {}))  # type: ignore[arg-type]
+        meta.update(rest.pop("meta", {}))
         made = {"apiVersion": api, "kind": kind, "metadata": meta, **rest}
         self.objects.append(made)
         return made
