@@ -255,7 +255,7 @@ class Gate:
     def _scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
         """Everything as it is at this moment."""
         shared, spawner = self._shared(), self._spawner
-        shared.ledger.expire(shared.now())
+        shared.settle()
         seen = shared.snapshot
         return Scene(
             snapshot=with_home(seen, spawner) if seen is not None else None,
