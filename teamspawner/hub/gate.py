@@ -18,6 +18,7 @@ from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.hub import metrics
+from teamspawner.hub.culling import default_times
 from teamspawner.hub.devices import check
 from teamspawner.hub.home import with_home
 from teamspawner.hub.pods import Pods
@@ -259,6 +260,7 @@ class Gate:
             held=shared.ledger.held,
             stale=shared.stale,
             profiles=profiles,
+            cull=default_times(),
             beyond_caps=self._bypass(),
             own_waits=spawner.when_busy == "wait",
             own_lets_unknown={"allow": True, "refuse": False}.get(spawner.when_unknown),
