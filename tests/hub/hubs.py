@@ -73,14 +73,14 @@ class Answer:
 class Someone:
     """A signed-in person: a browser's session and an API token."""
 
-    def __init__(self, hub: Hub, name: str) -> None:
+    def __init__(self, hub: Hub | Outside, name: str) -> None:
         self.hub, self.name = hub, name
         self.token = hub.token(name)
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
-    async def sign_in(self) -> None:
+    async def sign_in(self, password: str = "x") -> None:
         await self.browse("GET", "/hub/login")
-        form = {"username": self.name, "password": "x", "_xsrf": self.xsrf}
+        form = {"username": self.name, "password": password, "_xsrf": self.xsrf}
         answer = await self.browse("POST", "/hub/login", data=form)
         assert answer.status < 400, answer
 
@@ -138,6 +138,25 @@ class Someone:
             text = await response.text(errors="replace")
             location = response.headers.get("Location", "")
             return Answer(response.status, text, str(response.url), location)
+
+
+class Outside:
+    """A hub of another process, known by its address alone."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def token(self, _name: str) -> str:
+        return ""
+
+    async def someone(self, name: str, password: str) -> Someone:
+        """Sign in, and make an API token as the hub's own page does."""
+        person = Someone(self, name)
+        await person.sign_in(password)
+        await person.browse("GET", "/hub/home")
+        answer = await person.call_by_cookie("POST", f"/users/{name}/tokens", {})
+        person.token = answer.json["token"]
+        return person
 
 
 class Hub:
