@@ -26,7 +26,9 @@ from teamspawner.offers.scene import Scene
 _TIMES = 40
 _MAP = {
     "version": 1,
-    "tiers": {f"size{n}": {"name": f"Size {n}", "cpu": n, "memory": f"{n * 2}Gi"} for n in range(1, 13)},
+    "tiers": {
+        f"size{n}": {"name": f"Size {n}", "cpu": n, "memory": f"{n * 2}Gi"} for n in range(1, 13)
+    },
     "images": {"scipy": {"name": "SciPy", "image": "quay.io/jupyter/scipy-notebook:2026-08-24"}},
     "teams": {
         "everyone": {
@@ -57,7 +59,11 @@ def stock() -> list[float]:
     from kubespawner import KubeSpawner
 
     profiles = [
-        {"display_name": f"Size {n}", "description": f"{n} CPU", "kubespawner_override": {"cpu_limit": n}}
+        {
+            "display_name": f"Size {n}",
+            "description": f"{n} CPU",
+            "kubespawner_override": {"cpu_limit": n},
+        }
         for n in range(1, 13)
     ]
     spawner = KubeSpawner(_mock=True)
@@ -75,7 +81,10 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
 
     def scene() -> Scene:
         return Scene(
-            snapshot=state.snapshot(None), verdict=index.verdict, pod_for=_pod_for, place=index.place
+            snapshot=state.snapshot(None),
+            verdict=index.verdict,
+            pod_for=_pod_for,
+            place=index.place,
         )
 
     def listing() -> Any:
@@ -105,7 +114,9 @@ def main() -> None:
         return {"stock": theirs, **ours(*size)}
 
     found = asyncio.run(all_of_it())
-    summary = {name: {"median_ms": statistics.median(t), "p99_ms": max(t)} for name, t in found.items()}
+    summary = {
+        name: {"median_ms": statistics.median(t), "p99_ms": max(t)} for name, t in found.items()
+    }
     json.dump(summary, sys.stdout)
 
 
