@@ -14,6 +14,9 @@ from teamspawner.hub.refusal import Refusal
 
 __all__ = ["accelerators_of", "check"]
 
+NEVER_CHOSEN = 2**62
+"""Stands for an amount that nobody can read."""
+
 
 def check(pod: Any, chosen: Mapping[str, int]) -> None:
     """Compare a pod's accelerators with those that were judged and reserved.
@@ -72,5 +75,5 @@ def _field(thing: Any, name: str) -> Any:
 def _devices(amount: Any) -> int:
     try:
         return math.ceil(units.units(str(amount)))
-    except QuantityError:  # never equal to what was chosen
-        return -1
+    except QuantityError:
+        return NEVER_CHOSEN

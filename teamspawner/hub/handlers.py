@@ -79,8 +79,10 @@ class FilesHandler(web.StaticFileHandler):
     """Style and scripts; the same for everybody, so no login is asked for."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
-        """Let no browser guess another type than the one given."""
+        """Let no browser guess another type, nor keep an old file when no version is named."""
         self.set_header("X-Content-Type-Options", "nosniff")
+        if "v" not in self.request.arguments:
+            self.set_header("Cache-Control", "no-cache")
 
 
 class OffersHandler(APIHandler):  # type: ignore[misc]

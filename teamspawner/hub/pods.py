@@ -19,7 +19,9 @@ from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.reading import ObjectError
 from teamspawner.hub.dryrun import Answer, DryRun, Outcome
 from teamspawner.hub.shape import manifest
+from teamspawner.hub.trouble import quota_sentence
 from teamspawner.offers.model import Choice
+from teamspawner.offers.sentences import QUOTA
 
 __all__ = ["Pods", "Shaped"]
 
@@ -141,9 +143,8 @@ def _unwritable(error: Exception) -> Shaped:
 
 def _admission(asked: Answer) -> Verdict | None:
     if asked.outcome is Outcome.QUOTA:
-        quota = asked.quota or {}
-        said = f"{quota.get('quota')}: used {quota.get('used')}, limited {quota.get('hard')}"
-        reason = Reason("ResourceQuota", "exceeded quota", detail=said)
+        said = quota_sentence(asked.quota or {})
+        reason = Reason(QUOTA, "exceeded quota", detail=said)
         return Verdict(Status.QUOTA_BLOCKED, reasons=(reason,))
     if asked.outcome is Outcome.INVALID:
         reason = Reason("Admission", "refused by the API server", False, detail=asked.detail[:300])

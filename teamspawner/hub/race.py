@@ -74,7 +74,7 @@ class Look:
 async def race(
     inner: asyncio.Future[str],
     look: Look,
-    patience: Patience,
+    patience: Callable[[], Patience],
     given_up: asyncio.Future[None] | None = None,
 ) -> str:
     """Return the server's address when it is ready, or raise as soon as it cannot be.
@@ -82,7 +82,7 @@ async def race(
     Args:
         inner: KubeSpawner's own start; cancelled when it loses.
         look: The pod, its events, and whom to tell of the scheduler's answer.
-        patience: How long to wait for what.
+        patience: Tells how long to wait for what; known better once the choice is made.
         given_up: Done when the person no longer wants the server.
 
     Raises:
@@ -123,25 +123,25 @@ def api_message(error: ApiException) -> str:
         return str(error.reason or "")
 
 
-async def _watch(look: Look, patience: Patience) -> Refusal | StartTimeoutError:
+async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | StartTimeoutError:
     began = time.monotonic()
     unplaced, unpulled = _Since(), _Since()
     told: set[bool] = set()
-    while time.monotonic() - began < patience.timeout_s:
+    while time.monotonic() - began < (now := patience()).timeout_s:
         seen = look.pod()
         if seen is not None:
             _tell(seen, told, look.scheduled)
             found = hopeless(
                 seen,
                 look.events(),
-                unplaced_s=unplaced.seconds(unschedulable(seen)) - patience.wait_s,
+                unplaced_s=unplaced.seconds(unschedulable(seen)) - now.wait_s,
                 unpulled_s=unpulled.seconds(pulls_in_vain(seen)),
-                grace_s=patience.grace_s,
+                grace_s=now.grace_s,
             )
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_S)
-    return _too_late(look.pod(), patience.timeout_s)
+    return _too_late(look.pod(), patience().timeout_s)
 
 
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:

@@ -17,6 +17,7 @@ from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.source import Held, MapSource
+from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.reservations import Ledger
 
@@ -77,6 +78,13 @@ class Shared:
         """Whether the last news from the cluster is too old for any verdict."""
         age_s = self.watcher.age_s()
         return age_s is not None and age_s > self._stale_after
+
+    def settle(self) -> None:
+        """End the reservations whose pods are seen, and those whose time is up."""
+        if len(self.ledger):
+            pods = self.watcher.ours()
+            self.ledger.seen({pod.labels.get(START_LABEL, "") for pod in pods})
+            self.ledger.expire(self.now())
 
     def _policy(self) -> object:
         """Changes with every quota and limit; None while they are not seen."""

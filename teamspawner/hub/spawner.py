@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
@@ -20,6 +20,8 @@ from teamspawner.hub.settings import Settings
 
 __all__ = ["TeamSpawner"]
 
+TIMEOUT_MARGIN_S = 30.0
+
 NOT_KEPT = frozenset({400, 403, 413})
 """Refused with one of these, options can never start anything: the next start without any
 begins with the default instead."""
@@ -32,6 +34,11 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
     ``c.KubeSpawner`` or ``c.TeamSpawner``; the latter wins. Nothing of what a person
     sends is trusted: ``load_user_options`` is the one gate for every way of starting.
     """
+
+    if TYPE_CHECKING:
+        profile_list: Any
+        start_timeout: Any
+        extra_labels: Any
 
     user_options = AnyTrait(
         {}, help="What the person asked for, as it came: never trusted, whatever its type."
@@ -84,17 +91,19 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         """Start the server, and end the start in seconds when it can never run."""
         self._nothing_made = True
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._restore()
+        # JupyterHub reads start_timeout once, before anybody knows which tier is chosen;
+        # what is read is the longest of all, and the race below keeps to the tier's own
+        self._before = {"start_timeout": self.start_timeout}
+        self.start_timeout = int(self.gate.longest_s() + TIMEOUT_MARGIN_S)
         inner = super().start()
         return asyncio.ensure_future(self._race(inner))
 
     async def _race(self, inner: asyncio.Future[str]) -> str:
         well = False
-        patience = Patience(
-            self.unschedulable_grace, self.gate.wait_s, max(1.0, self.start_timeout - 1.0)
-        )
         try:
             look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
-            address = await race(inner, look, patience, self._given_up)
+            address = await race(inner, look, self._patience, self._given_up)
             well = True
         except Refusal as refusal:
             leave_failure_count(self)
@@ -110,6 +119,10 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
     async def listing(self) -> Any:
         """What the owner of this server may have now, as a ``Listing``; for the page's endpoint."""
         return await self.gate.listing()
+
+    def _patience(self) -> Patience:
+        wait_s = self.gate.wait_s
+        return Patience(self.unschedulable_grace, wait_s, self.start_timeout + wait_s)
 
     def give_up(self) -> None:
         """End a start that is under way, because the person no longer wants it."""
@@ -132,11 +145,12 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         Raises:
             Refusal: With the sentence for the person.
         """
-        self._restore()
+        self._before.setdefault("start_timeout", self.start_timeout)
         choice = await self.gate.choose(self.user_options)
         self.user_options = dict(choice.user_options)
         self._frozen = [as_profile(self, choice)]
         self._remember(self._frozen[0])
+        self.start_timeout = self._before["start_timeout"]
         try:
             await super().load_user_options()
         finally:
@@ -147,8 +161,8 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:
-        names = {*touched(profile), "extra_labels", "start_timeout"}
-        self._before = {name: own_copy(getattr(self, name)) for name in names}
+        names = {*touched(profile), "extra_labels"} - {*self._before}
+        self._before |= {name: own_copy(getattr(self, name)) for name in names}
 
     def _restore(self) -> None:
         """Take back what an earlier choice set, should this very instance start again."""

@@ -96,14 +96,14 @@ def from_api(status: int | None, message: str) -> Refusal | None:
         return Refusal(503, "unknown", "The cluster does not answer. Try again in a minute.")
     quota = QUOTA.search(message)
     if status == 403 and quota:  # noqa: PLR2004
-        return Refusal(409, "quota", quota_sentence(quota))
+        return Refusal(409, "quota", quota_sentence(quota.groupdict()))
     if status in {400, 403, 422}:
         return Refusal(503, "invalid", "The cluster does not accept this server as it is set up.")
     return None
 
 
-def quota_sentence(found: re.Match[str]) -> str:
-    """Say which quota is used up, with used and hard."""
+def quota_sentence(found: Mapping[str, str]) -> str:
+    """Say which quota is used up, with used and hard; all as the API server prints them."""
     return (
         f"The quota “{found['quota']}” is used up: in use {found['used']}, "
         f"at most {found['hard']}, asked for {found['asked']}."

@@ -14,6 +14,8 @@ from teamspawner.map.schema import Map
 from teamspawner.map.text import Document, Path, spell
 
 _LONGEST = 80
+_MOST_LISTED = 30
+_MOST_COMPARED = 60
 _NOTHING = object()
 _ALLOWED = {
     "string_type": "text",
@@ -43,15 +45,26 @@ def shown(value: Any) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Print what may be chosen from; ``none`` when there is nothing."""
-    return ", ".join(words) or "none"
+    """Print what may be chosen from, cut short; ``none`` when there is nothing."""
+    every = list(words)
+    shown_words = every[:_MOST_LISTED]
+    more = len(every) - len(shown_words)
+    return ", ".join([*shown_words, f"… ({more} more)"] if more else shown_words) or "none"
 
 
 def nearest(found: Any, words: Iterable[str]) -> str:
     """Guess which word was meant, as an instruction; empty when none is near."""
+    text = str(found).lower()[:100]
     folded = {word.lower(): word for word in reversed(list(words))}
-    close = get_close_matches(str(found).lower()[:100], folded, n=1, cutoff=0.6)
+    if len(folded) > _MOST_COMPARED:  # a slip of the pen seldom changes length and start
+        likely = [word for word in folded if word[:1] == text[:1] and _about(word, text)]
+        folded = {word: folded[word] for word in likely[:_MOST_COMPARED]}
+    close = get_close_matches(text, folded, n=1, cutoff=0.6)
     return f"did you mean {folded[close[0]]}?" if close else ""
+
+
+def _about(word: str, text: str) -> bool:
+    return abs(len(word) - len(text)) <= 1
 
 
 def schema_faults(document: Document, error: ValidationError) -> Iterator[tuple[Path, Fault]]:

@@ -13,6 +13,9 @@ from teamspawner.errors import Fault
 from teamspawner.map.faults import listed, nearest, place_of, shown
 from teamspawner.map.text import Document, Path
 
+_MOST_GUESSED = 100
+"""Names of one list for which the nearest is looked up; more are no slips of the pen."""
+
 Found = Iterator[tuple[Path, Fault]]
 
 
@@ -83,11 +86,9 @@ def _names(document: Document, path: Path, names: Any, known: dict[str, Any]) ->
         place = place_of(document, (*path, index))
         seen[name] += 1
         if name not in known:
-            fault = Fault(place, shown(name), f"one of {path[-1]}: {listed(known)}", "")
-            yield (
-                (*path, index),
-                Fault(fault.place, fault.found, fault.allowed, nearest(name, known)),
-            )
+            allowed = f"one of {path[-1]}: {listed(known)}"
+            fix = nearest(name, known) if index < _MOST_GUESSED else ""
+            yield (*path, index), Fault(place, shown(name), allowed, fix)
         elif seen[name] > 1:
             yield (*path, index), Fault(place, f"{name} twice", "each name once", "remove one")
 

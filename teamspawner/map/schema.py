@@ -281,10 +281,15 @@ class Pool(Part):
     )
 
 
+def _number_one(value: Any) -> Any:
+    """YAML's ``true`` and ``1.0`` equal 1 in Python and are not meant."""
+    return value if type(value) is int else str(value)
+
+
 class Map(Part):
     """What may be offered to whom."""
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(_number_one)] = 1
     tiers: dict[TierKey, Tier] = Field(min_length=1)
     images: dict[LabelValue, Image] = Field(default_factory=dict)
     teams: dict[LabelValue, Team] = Field(min_length=1)

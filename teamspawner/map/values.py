@@ -34,7 +34,11 @@ _LABEL_KEY = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
-_IMAGE = re.compile(r"[^\s@:/][^\s@]*(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?", re.ASCII)
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?/)?"
+    r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
 _KEPT_PATHS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 
 
@@ -66,8 +70,8 @@ def cpu_amount(value: Any) -> int:
 
 
 def _nearest_cpu(value: Any) -> str:
-    found = re.search(r"\d+(?:\.\d+)?", str(value))
-    return f"write {found[0]}" if found else ""
+    found = re.match(r"\W*([1-9]\d{0,3}(?:\.\d+)?)(?![\dx])", str(value))
+    return f"write {found[1]}" if found else ""
 
 
 def cpu_size(value: Any) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from itertools import combinations
 
 from teamspawner.errors import Fault
 from teamspawner.map.faults import place_of
@@ -91,10 +90,9 @@ def _may_meet(first: str, second: str) -> bool:
 
 
 def _same_tiers(parsed: Map) -> Iterator[tuple[str, str]]:
-    plain = {
-        key: tier.model_dump(exclude={"name", "description", "was"})
-        for key, tier in parsed.tiers.items()
-    }
-    for first, second in combinations(plain, 2):
-        if plain[first] == plain[second]:
-            yield first, second
+    seen: dict[str, str] = {}
+    for key, tier in parsed.tiers.items():
+        size = tier.model_dump_json(exclude={"name", "description", "was"})
+        first = seen.setdefault(size, key)
+        if first != key:
+            yield first, key

@@ -59,8 +59,9 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
     devices = sum(choice.devices.values())
     verdict = _judged(candidate, moment)
     caps: tuple[Cap, ...] = ()
-    unread = moment.usage is None and has_caps(team, devices=bool(devices))
-    if moment.usage is not None:
+    capped = not moment.scene.beyond_caps
+    unread = capped and moment.usage is None and has_caps(team, devices=bool(devices))
+    if capped and moment.usage is not None:
         caps = caps_of(team, moment.usage.of(key, moment.person), requests, devices)
     used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
     verdict = _with_caps(verdict, used_up, unread=unread, stale=moment.scene.stale)
@@ -99,13 +100,15 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
     verdict = _judged(candidate, moment)
     if moment.scene.stale:
         verdict = _unknown(verdict, STALE)
+    lets = moment.scene.own_lets_unknown
     asked = Asked(
         requests=requests,
         device=device,
         count=requests.get(device, 0),
         name="GPU" if requests.get(device) == 1 else "GPUs",
         members=_members(moment.snapshot, device),
-        may_try=not device,
+        may_try=not device if lets is None else lets,
+        when_busy_waits=moment.scene.own_waits,
     )
     count = _count(verdict, ())
     return Offer(
@@ -115,7 +118,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         options={name: value for name, value in choice.user_options.items() if name != "profile"},
         team=None,
         verdict=verdict,
-        startable=_startable(verdict, may_try=asked.may_try, waits=False),
+        startable=_startable(verdict, may_try=asked.may_try, waits=asked.when_busy_waits),
         requests=requests,
         count=count,
         nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),

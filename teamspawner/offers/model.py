@@ -32,6 +32,7 @@ class Person:
     name: str
     groups: tuple[str, ...] = ()
     admin: bool = False
+    """Judged as if in every team and beyond every cap: an admin's bypass, where it is set."""
     label: str = ""
     """The value of ``hub.jupyter.org/username`` on this person's pods; empty: made from the name
     as KubeSpawner makes it."""

@@ -31,6 +31,10 @@ class Scene:
         place: Places pods just created and starts under way; None: nothing is placed.
         held: Starts under way.
         stale: True when the snapshot is too old for any verdict.
+        own_waits: Whether the admin's own profiles may wait for room.
+        own_lets_unknown: Whether they may be tried while the cluster is not seen; None: those
+            without accelerators.
+        beyond_caps: True when no cap holds the person back.
         profiles: The admin's own profiles that this person may have, with slugs; None when
             the admin set none at all.
         cull: When servers are stopped where the map says nothing; for words only.
@@ -42,6 +46,9 @@ class Scene:
     place: Place | None = None
     held: tuple[Reservation, ...] = ()
     stale: bool = False
+    beyond_caps: bool = False
+    own_waits: bool = False
+    own_lets_unknown: bool | None = None
     profiles: Sequence[Mapping[str, Any]] | None = None
     cull: CullTimes = field(default_factory=CullTimes)
 

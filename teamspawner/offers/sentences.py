@@ -15,6 +15,8 @@ from teamspawner.offers.caps import Cap
 
 CAP = "cap"
 """The plugin of reasons that come from a cap of the map."""
+QUOTA = "ResourceQuota"
+"""The plugin of reasons that come from a quota; their detail is a sentence for people."""
 STALE = "stale"
 UNREAD = "unread"
 
@@ -149,7 +151,8 @@ _FIXED = {
 def _said(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     status = verdict.status
     if status in _FIXED:
-        return _FIXED[status]
+        quota = next((each.detail for each in verdict.reasons if each.plugin == QUOTA), "")
+        return quota or _FIXED[status]
     if status is Status.FITS_BY_PREEMPTION:
         gentle = verdict.placeholder_only
         who = "A reserved place makes" if gentle else "Work of lower priority is stopped to make"

@@ -154,5 +154,9 @@ def _classes(app: Any) -> list[type]:
 
 
 def copy_of(config: Any) -> Any:
-    """Everything configured, to compare before and after."""
-    return deepcopy({section: dict(settings) for section, settings in config.items()})
+    """Everything configured, to compare before and after; the order of handlers is no matter."""
+    found = deepcopy({section: dict(settings) for section, settings in config.items()})
+    handlers = found["JupyterHub"].get("extra_handlers")
+    if isinstance(handlers, list):
+        handlers.sort(key=lambda entry: entry[0])
+    return found

@@ -86,6 +86,7 @@ class Client:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         data = None if body is None else json.dumps(body)
         status, raw = self._send(method, target, data, headers)
+        found: Json
         try:
             found = json.loads(raw)
         except ValueError:

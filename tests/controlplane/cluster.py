@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.controlplane.certificates import write_certificates
 from tests.controlplane.client import Client
@@ -233,7 +234,9 @@ class ControlPlane:
         )
         self.wait_ready("kube-apiserver", f"{self.url}/readyz")
 
-    def start_scheduler(self, name: str = "default-scheduler", config: dict | None = None) -> None:
+    def start_scheduler(
+        self, name: str = "default-scheduler", config: dict[str, Any] | None = None
+    ) -> None:
         """Start a kube-scheduler that answers to ``spec.schedulerName: name``."""
         kubeconfig = self.kubeconfig(SCHEDULER)
         settings = {
@@ -304,7 +307,7 @@ def _answers(url: str) -> bool:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {ADMIN.token}"})
     try:
         with urllib.request.urlopen(request, timeout=5, context=anyone) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 

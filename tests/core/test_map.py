@@ -213,6 +213,28 @@ def test_an_earlier_key_belongs_to_one_tier_only():
     assert fault.place == "tiers.b.was[0]"
 
 
+def test_many_faults_are_told_in_little_time():
+    tiers = {f"t{number}": {"cpu": 1, "memory": "1Gi"} for number in range(2000)}
+    wrong = [f"u{number}" for number in range(5000)]
+    found = faults({"tiers": tiers, "teams": {"t": {"groups": ["g"], "tiers": wrong}}})
+    assert len(found) == 5000
+    assert "(1970 more)" in found[0].allowed
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", 2, None])
+def test_the_version_is_the_number_one(version):
+    assert the_fault({**SMALL, "version": version}).place == "version"
+
+
+@pytest.mark.parametrize(
+    "image", ["", "a b", "http://x/y", "x:tag with space", "x@sha256:12", "-x", "x:", "quay.io/X"]
+)
+def test_an_image_must_be_a_name_that_can_be_pulled(image):
+    assert "images.i.image" in {
+        f.place for f in faults({**SMALL, "images": {"i": {"image": image}}})
+    }
+
+
 @pytest.mark.parametrize("key", ["Big_One", "a b", "-a", "ü", "x" * 64])
 def test_a_tier_key_must_be_fit_for_a_slug(key):
     wrong = {"tiers": {key: {"cpu": 1, "memory": "1Gi"}}, "teams": {"t": {"groups": ["*"]}}}

@@ -221,6 +221,11 @@ def test_a_refusal_says_why_and_offers_the_nearest_with_its_fields():
     assert '"profile-option-gpu-a100--gpus": "2"' in link["data-fields"]
 
 
+def test_what_is_free_needs_no_sentence():
+    free = offer("a", sentence="Starts right away.")
+    assert page(listing(card("a", free))).text("ts-why") == []
+
+
 def test_an_alternative_is_not_shown_beside_what_can_start():
     other = Alternative("b", {}, "Something else")
     shown = page(listing(card("a", offer("a", alternative=other))))

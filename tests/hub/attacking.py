@@ -91,7 +91,8 @@ def _form(path: str = "/hub/spawn", *, by_admin: bool = False, multipart: bool =
             data = aiohttp.FormData(default_to_multipart=True)
             for key, value in fields.items():
                 data.add_field(key, value)
-        return await person.browse("POST", path.format(who.mallory.name), data=data)
+        answer = await person.browse("POST", path.format(who.mallory.name), data=data)
+        return await person.settled(answer)
 
     return send
 
@@ -106,7 +107,7 @@ def _link(
         }
         headers = {"Sec-Fetch-Site": site}
         address = f"{path.format(who.mallory.name)}?{urlencode(fields)}"
-        return await person.browse("GET", address, headers=headers)
+        return await person.settled(await person.browse("GET", address, headers=headers))
 
     return send
 

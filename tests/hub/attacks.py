@@ -213,6 +213,23 @@ def attacks(major: int) -> Iterator[Attack]:
                 yield Attack(way, hostility, status - ({200} if not way.links else set()))
 
 
+def odd_requests() -> Iterator[tuple[str, str, bytes | None, frozenset[int]]]:
+    """Requests that are no start at all: a name, a path, a body, the right statuses."""
+    yield "link-that-names-nothing", "/hub/spawn?foo=bar", None, _is(200)
+    yield "link-with-an-empty-slug", "/hub/spawn?profile=", None, _is(200)
+    yield "link-to-a-capped-choice", f"/hub/spawn?profile={GPU}&x=1", None, _is(200)
+    yield "link-for-someone-else", "/hub/spawn/bob?profile=small", None, _is(403, 404)
+    yield "link-for-nobody", "/hub/spawn/nobody?profile=small", None, _is(403, 404)
+    yield "offers-of-someone-else", "/hub/api/teamspawner/offers?user=bob", None, _is(403, 404)
+    yield "offers-of-nobody", "/hub/api/teamspawner/offers?user=nobody", None, _is(403, 404)
+    yield "offers-of-no-such-server", "/hub/api/teamspawner/offers?server=zz", None, _is(404, 403)
+    yield "files-outside-encoded", "/hub/teamspawner/static/%2e%2e%2fform.html", None, _is(403, 404)
+    yield "form-without-token", "/hub/spawn", b"profile=small", _is(403)
+    yield "form-for-someone-else", "/hub/spawn/bob", b"profile=small", _is(403, 404)
+    yield "instead-without-token", "/hub/teamspawner/instead/mallory", b"profile=small", _is(403)
+    yield "instead-for-someone-else", "/hub/teamspawner/instead/bob", b"", _is(403, 404)
+
+
 KNOWN = {
     # JupyterHub 5 fails over the body itself, 6 reads what it can: no code of ours has run
     (5, "body-not-utf-8"): _is(500),

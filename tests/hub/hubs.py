@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -58,8 +59,8 @@ class Lines(logging.Handler):
 class Answer:
     """An HTTP answer, read."""
 
-    def __init__(self, status: int, text: str, url: str) -> None:
-        self.status, self.text, self.url = status, text, url
+    def __init__(self, status: int, text: str, url: str, location: str = "") -> None:
+        self.status, self.text, self.url, self.location = status, text, url, location
 
     @property
     def json(self) -> Any:
@@ -72,14 +73,14 @@ class Answer:
 class Someone:
     """A signed-in person: a browser's session and an API token."""
 
-    def __init__(self, hub: Hub, name: str) -> None:
+    def __init__(self, hub: Hub | Outside, name: str) -> None:
         self.hub, self.name = hub, name
         self.token = hub.token(name)
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
-    async def sign_in(self) -> None:
+    async def sign_in(self, password: str = "x") -> None:
         await self.browse("GET", "/hub/login")
-        form = {"username": self.name, "password": "x", "_xsrf": self.xsrf}
+        form = {"username": self.name, "password": password, "_xsrf": self.xsrf}
         answer = await self.browse("POST", "/hub/login", data=form)
         assert answer.status < 400, answer
 
@@ -93,6 +94,17 @@ class Someone:
         headers = {"Sec-Fetch-Mode": "navigate", **kwargs.pop("headers", {})}
         kwargs.setdefault("allow_redirects", False)
         return await self._send(method, path, headers=headers, **kwargs)
+
+    async def settled(self, answer: Answer) -> Answer:
+        """Wait for a refusal that came later than the second for which JupyterHub holds a page."""
+        for _ in range(40):
+            if answer.status != 302 or "spawn-pending" not in answer.location:
+                break
+            await asyncio.sleep(0.25)
+            page = await self.browse("GET", answer.location)
+            if page.status >= 400:
+                return page
+        return answer
 
     async def post_form(self, path: str, form: dict[str, Any]) -> Answer:
         return await self.browse("POST", path, data={"_xsrf": self.xsrf, **form})
@@ -124,7 +136,27 @@ class Someone:
     async def _send(self, method: str, path: str, **kwargs: Any) -> Answer:
         async with self.session.request(method, self.hub.url + path, **kwargs) as response:
             text = await response.text(errors="replace")
-            return Answer(response.status, text, str(response.url))
+            location = response.headers.get("Location", "")
+            return Answer(response.status, text, str(response.url), location)
+
+
+class Outside:
+    """A hub of another process, known by its address alone."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def token(self, _name: str) -> str:
+        return ""
+
+    async def someone(self, name: str, password: str) -> Someone:
+        """Sign in, and make an API token as the hub's own page does."""
+        person = Someone(self, name)
+        await person.sign_in(password)
+        await person.browse("GET", "/hub/home")
+        answer = await person.call_by_cookie("POST", f"/users/{name}/tokens", {})
+        person.token = answer.json["token"]
+        return person
 
 
 class Hub:

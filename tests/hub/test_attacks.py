@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 
 from tests.hub.attacking import Attackers
-from tests.hub.attacks import GROUPS, MAP, Attack, attacks
+from tests.hub.attacks import GROUPS, MAP, Attack, attacks, odd_requests
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -60,3 +60,21 @@ async def test_the_answer_is_the_one_expected_and_there_is_no_pod(
     assert "<img src=x" not in answer.text
     if not attack.way.pages:
         assert answer.json["message"]
+
+
+@pytest.mark.parametrize("odd", [pytest.param(row, id=name) for name, *row in odd_requests()])
+async def test_an_odd_request_is_answered_and_starts_nothing(hub, cluster, attackers, odd):
+    path, body, statuses = odd
+    method = "GET" if body is None else "POST"
+    answer = await attackers.mallory.browse(method, path, data=body)
+    assert answer.status in statuses, answer
+    assert cluster.made == []
+    assert hub.failures == 0
+
+
+async def test_another_persons_server_is_out_of_reach(hub, cluster, attackers):
+    for server in ("", "other"):
+        answer = await attackers.mallory.start({"profile": "secret"}, server, "bob")
+        assert answer.status in {403, 404}
+        assert answer.json["message"]
+    assert cluster.made == []

@@ -20,7 +20,7 @@ async def run(inner, pod=None, patience=SHORT, answers=None):
     task = asyncio.ensure_future(inner)
     try:
         look = Look(lambda: pod, list, lambda answer, _pod: told.append(answer))
-        return await race(task, look, patience)
+        return await race(task, look, lambda: patience)
     finally:
         assert task.done()
 
@@ -110,7 +110,7 @@ async def test_a_cluster_that_does_not_answer_is_said_to_be_away():
 @pytest.mark.asyncio
 async def test_cancelling_the_start_cancels_kubespawners_own():
     inner = asyncio.ensure_future(ready(after_s=60))
-    outer = asyncio.ensure_future(race(inner, UNSEEN, SHORT))
+    outer = asyncio.ensure_future(race(inner, UNSEEN, lambda: SHORT))
     await asyncio.sleep(0.05)
     outer.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -122,7 +122,7 @@ async def test_cancelling_the_start_cancels_kubespawners_own():
 async def test_a_person_can_give_up_a_start():
     given_up = asyncio.get_running_loop().create_future()
     inner = asyncio.ensure_future(ready(after_s=60))
-    outer = asyncio.ensure_future(race(inner, UNSEEN, SHORT, given_up))
+    outer = asyncio.ensure_future(race(inner, UNSEEN, lambda: SHORT, given_up))
     await asyncio.sleep(0.05)
     given_up.set_result(None)
     with pytest.raises(Refusal, match="given-up"):

@@ -60,7 +60,9 @@ async def hub(cluster, tmp_path_factory):
     }
     team = {"map": MAP, "unschedulable_grace": 1.0}
     folder = tmp_path_factory.mktemp("hub")
-    async with a_hub(folder, KubeSpawner=kube, TeamSpawner=team) as running:
+    # on a slow machine fifty starts at once may take longer than JupyterHub holds an answer
+    patient = {"tornado_settings": {"slow_spawn_timeout": 60}}
+    async with a_hub(folder, KubeSpawner=kube, TeamSpawner=team, JupyterHub=patient) as running:
         yield running
 
 

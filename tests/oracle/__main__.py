@@ -15,8 +15,9 @@ from collections import Counter
 
 from tests.oracle import regression
 from tests.oracle.agreement import USUAL, Difference, differences
+from tests.oracle.dice import Json
 from tests.oracle.generate import case
-from tests.oracle.oracle import Oracle, binary, running
+from tests.oracle.oracle import Answer, Oracle, binary, running
 
 SHOWN = 5
 
@@ -56,7 +57,7 @@ def compare(oracle: Oracle, args: argparse.Namespace) -> int:
     return 1 if tally["differences"] else 0
 
 
-def _kinds(answer) -> list[str]:
+def _kinds(answer: Answer) -> list[str]:
     found = ["pods"]
     found += ["invalid"] if answer.invalid else []
     found += ["internal error"] if answer.failed else []
@@ -64,7 +65,9 @@ def _kinds(answer) -> list[str]:
     return found + (["by preemption"] if answer.preempt else [])
 
 
-def _tell(oracle: Oracle, asked, fault: Difference, seed: int, args: argparse.Namespace) -> None:
+def _tell(
+    oracle: Oracle, asked: Json, fault: Difference, seed: int, args: argparse.Namespace
+) -> None:
     small = regression.smallest(asked, fault, oracle, args.version)
     print(json.dumps(small))
     left = differences(small, oracle.ask(small), args.version)

@@ -33,7 +33,7 @@ def spell_cpu(dice: Dice, millicores: int) -> Any:
     plain = f"{millicores}m"
     if millicores <= 0:
         return dice.choice([plain, str(millicores // 1000)]) if millicores % 1000 == 0 else plain
-    odd = [
+    odd: list[Any] = [
         f"{millicores / 1000:g}" if millicores < 10**6 else plain,
         f"{millicores}e-3",
         f"{millicores * 1000}u",

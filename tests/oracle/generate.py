@@ -259,7 +259,7 @@ def odd(dice: Dice, thing: Json) -> None:
     spec = thing.get("spec")
     if spec is not None and dice.chance(0.3):
         spec["notYetKnown"] = {"deep": [None, 1.5]}
-    if thing["kind"] == "Pod":
+    if thing["kind"] == "Pod" and spec is not None:
         for name in dice.some(["tolerations", "nodeSelector", "initContainers", "volumes"], 1, 3):
             spec.setdefault(name, None)
 

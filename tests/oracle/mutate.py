@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tests.oracle.dice import Json
@@ -139,7 +140,7 @@ def notices(file: str, first: list[int]) -> int:
     from tests.oracle.agreement import differences
 
     kept = [json.loads(line) for line in Path(file).read_text().splitlines()]
-    for index in [*first, *range(len(kept))]:
+    for index in chain(first, range(len(kept))):
         answers = [Answer.read(raw) for raw in kept[index]["answers"]]
         try:
             if differences(kept[index]["case"], answers):

@@ -57,7 +57,7 @@ def amounts_of(dice: Dice, features: frozenset[str], scale: int = 3) -> Amounts:
 def containers(dice: Dice, features: frozenset[str], main: Amounts) -> tuple[Json, Amounts]:
     """Containers and init containers around ``main``, and the effective request in all."""
     spec: Json = {"containers": [_container(dice, "main", main)]}
-    total, sidecars, highest = dict(main), {}, {}
+    total, sidecars, highest = dict(main), Amounts(), Amounts()
     if dice.chance(0.2):
         more = amounts_of(dice, features, 1)
         spec["containers"].append(_container(dice, "second", more))
@@ -87,7 +87,7 @@ def containers(dice: Dice, features: frozenset[str], main: Amounts) -> tuple[Jso
 def _pod_level(dice: Dice, spec: Json, total: Amounts) -> None:
     """Pod-level requests must cover the sum of the containers', so they start from it."""
     extra = spec.get("overhead") or {}
-    wanted = {}
+    wanted: Amounts = {}
     for name in ("cpu", "memory"):
         if name in total and dice.chance(0.7):
             wanted[name] = total[name] + dice.choice([0, 1, 250]) * (1 if name == "cpu" else MI)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from teamspawner.capacity.judge import judge
+from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.cluster.decode import candidate
@@ -85,7 +86,7 @@ class World:
         admitted = self._admin.create(_as_posted(pod), dry_run=True)
         return judge(candidate(json.dumps(admitted).encode(), rules), self.snapshot(rules), rules)
 
-    def snapshot(self, rules: Rules):
+    def snapshot(self, rules: Rules) -> Snapshot:
         """Nodes, pods and namespaces as ``kubectl get -A -o json`` prints them."""
         items: list[Json] = []
         for kind in ("Node", "Namespace"):
