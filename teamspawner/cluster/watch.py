@@ -328,7 +328,7 @@ class Watcher:
         """Keep snapshots cheap while much changes, and follow an upgrade of the scheduler."""
         while True:
             await asyncio.sleep(0.05)
-            if self._state.unsettled > 0:
+            if self._state.unseen.isdisjoint(FIRST):  # until then it would be done again and again
                 self._state.settle(_AT_ONCE)
             if self._given is None and self._state.pods.schedulers:
                 self._adopt(self._state.user_scheduler(self._namespace))
