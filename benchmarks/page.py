@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -40,12 +43,19 @@ _MAP = {
 }
 
 
+_KUBECONFIG = """
+{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],
+ clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}], users: [{name: a, user: {}}]}
+"""
+"""Nobody is asked: KubeSpawner wants to know whom it would ask."""
+
+
 def _timed(work: Callable[[], Any]) -> list[float]:
     times = []
     for _ in range(_TIMES):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        times.append((time.perf_counter() - begun) * 1000)
+        times.append((time.process_time() - begun) * 1000)
     return times
 
 
@@ -55,7 +65,9 @@ def _pod_for(choice: Choice) -> Candidate:
 
 def stock() -> list[float]:
     """KubeSpawner's own form, as its users get it on every page."""
-    import jinja2  # noqa: F401 - so that importing it is not counted
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
+        file.write(_KUBECONFIG)
+    os.environ["KUBECONFIG"] = file.name  # read when the client library is imported
     from kubespawner import KubeSpawner
 
     profiles = [
@@ -73,7 +85,7 @@ def stock() -> list[float]:
 
 def ours(nodes: int, pods: int) -> dict[str, list[float]]:
     """Ours: listing with live verdicts, and the rendering of it, each page for another person."""
-    from teamspawner.page.render import render_form
+    from teamspawner.page.render import render
 
     state, index = filled(nodes, pods), FitIndex(Rules())
     desk, number = Desk(load(_MAP).map), iter(range(10**6))
@@ -93,12 +105,15 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
         state.pod_changed()
         return desk.listing(Person(person, ("x",)), scene())
 
+    def show(listed: Any) -> str:
+        return render(listed, now=datetime.now(UTC), static_url="/static/", offers_url="/offers")
+
     listed = listing()
-    render_form(listed)
+    show(listed)
     return {
         "listing": _timed(listing),
-        "render": _timed(partial(render_form, listed)),
-        "page": _timed(lambda: render_form(listing())),
+        "render": _timed(partial(show, listed)),
+        "page": _timed(lambda: show(listing())),
     }
 
 

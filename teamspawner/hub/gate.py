@@ -319,8 +319,8 @@ class Gate:
         return shared_by(self._spawner)
 
     def _shapes(self) -> Pods:
-        if self._pods is None:
-            shared = self._shared()
+        shared = self._shared()
+        if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules)
         return self._pods
