@@ -35,6 +35,7 @@ FEATURES = {
         cluster=(
             ("", ("nodes", "pods", "namespaces")),
             ("scheduling.k8s.io", ("priorityclasses",)),
+            ("resource.k8s.io", ("deviceclasses",)),
         ),
     ),
     "volumes": Rights(

@@ -6,12 +6,14 @@ amounts become one object. Nothing here judges.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from teamspawner.capacity import objects
-from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.objects import EMPTY, Candidate
 from teamspawner.capacity.requests import rounded
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
@@ -20,9 +22,7 @@ from teamspawner.cluster.reading import (
     ObjectError,
     Source,
     amounts,
-    labels_of,
     meta_of,
-    pairs,
     read,
     resources_of,
 )
@@ -74,7 +74,7 @@ def decode_node(source: Source) -> objects.Node:
     allocatable = rounded(amounts(offered, "status.allocatable"))
     return objects.Node(
         name=meta.name or "",
-        labels=labels_of(pairs(meta.labels)),
+        labels=_own_labels(meta.labels),
         taints=tuple(
             objects.Taint(t.key or "", t.value or "", t.effect or "") for t in spec.taints or ()
         ),
@@ -128,6 +128,11 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
         nominated_node=status.nominated_node_name or "",
         judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
     )
+
+
+def _own_labels(found: wire.Words) -> objects.Labels:
+    """Return a node's labels: no two nodes have the same ones, but all have the same keys."""
+    return MappingProxyType({sys.intern(k): v for k, v in found.items()}) if found else EMPTY
 
 
 def _resident(meta: wire.Meta) -> bool:

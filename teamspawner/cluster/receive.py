@@ -11,9 +11,11 @@ from msgspec import Raw, Struct, json
 
 from teamspawner.cluster.decode import decode_pod
 from teamspawner.cluster.quick import (
+    Meta,
     PageMeta,
     PodEvent,
     QuickPod,
+    RareError,
     RawPage,
     pods_of_page,
 )
@@ -22,6 +24,8 @@ from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["Event", "HalfError", "NodeReceiver", "OtherReceiver", "PodReceiver", "Receiver"]
 
+_STEP = 25
+"""Pods taken in between two looks at the time."""
 _NAMED = 20
 """How many odd objects are remembered by name."""
 
@@ -122,7 +126,7 @@ class Receiver(ABC):
         self.state.seen(self.kind)
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
-        """Read a page; the iterator takes its objects in one by one.
+        """Read a page; the iterator takes its objects in, a few at each step.
 
         Raises:
             HalfError: When it is no whole list.
@@ -292,18 +296,45 @@ class PodReceiver(Receiver):
             meta, pods, odd = pods_of_page(body)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        return meta, self._page(pods, odd)
+        return meta, self._page(body, pods, odd)
 
-    def _page(self, pods: list[QuickPod], odd: list[tuple[Raw, str]]) -> Iterator[None]:
-        listed = self.listed
-        for pod in pods:
-            if listed is not None and pod.metadata.uid:
-                listed.add(pod.metadata.uid)
-            self._quick(pod)
+    def _page(
+        self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
+    ) -> Iterator[None]:
+        rare: list[str] = []
+        for first in range(0, len(pods), _STEP):
+            self._take(pods[first : first + _STEP], rare)
             yield None
         for raw, _ in odd:
             self._listed(raw)
             yield None
+        if rare:
+            yield from self._rare(body, set(rare))
+
+    def _take(self, pods: list[QuickPod], rare: list[str]) -> None:
+        """Take in a few pods; leave the uids of those that must be read in full."""
+        put, listed, changed = self.state.pods.put, self.listed, 0
+        for pod in pods:
+            meta = pod.metadata
+            uid = meta.uid if meta is not None else None
+            if listed is not None and uid:
+                listed.add(uid)
+            try:
+                changed += put(pod)
+            except RareError:
+                rare.append(uid or "")
+            except ObjectError as error:
+                self._strange(_name_of(meta), error)
+        if changed:
+            self.state.pod_changed()
+
+    def _rare(self, body: bytes, uids: set[str]) -> Iterator[None]:
+        """Read some pods of a page once more, in full."""
+        for raw in _raw_page.decode(body).items or ():
+            head = _headed.decode(raw).metadata or Head()
+            if head.uid in uids:
+                self._put(head, raw)
+                yield None
 
     def event(self, line: bytes) -> Event:
         """Take in one event of a pod.
@@ -317,23 +348,13 @@ class PodReceiver(Receiver):
             return super().event(line)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        if event.type in {"ADDED", "MODIFIED"}:
-            meta = event.object.metadata
-            version, uid = meta.resource_version or "", meta.uid
-            if self.listed is not None and uid:
-                self.listed.add(uid)
-            self._quick(event.object)
-            return Event(event.type, version)
-        return super().event(line)
-
-    def _quick(self, pod: QuickPod) -> None:
-        meta = pod.metadata
-        name = (meta.namespace, meta.name)
-        try:
-            if self.state.pods.put(pod):
-                self.state.pod_changed()
-        except ObjectError as error:
-            self._strange("/".join(part for part in name if part), error)
+        meta = event.object.metadata
+        if meta is None or event.type not in {"ADDED", "MODIFIED"}:
+            return super().event(line)
+        version = meta.resource_version or ""
+        rare: list[str] = []
+        self._take([event.object], rare)
+        return super().event(line) if rare else Event(event.type, version)
 
     def key(self, head: Head) -> str:
         """Pods go by uid: a name is soon used again."""
@@ -353,6 +374,10 @@ class PodReceiver(Receiver):
     def held(self) -> set[str]:
         """Return the uids of the pods held."""
         return self.state.pods.uids()
+
+
+def _name_of(meta: Meta | None) -> str:
+    return "/".join(part for part in (meta.namespace, meta.name) if part) if meta else ""
 
 
 def receiver_for(kind: str, state: State, tell: Callable[[str], None]) -> Receiver:

@@ -158,11 +158,6 @@ class State:
         found = self.pods.schedulers.values()
         return next((image for where, image in found if namespace in {None, where}), "")
 
-    @property
-    def unsettled(self) -> int:
-        """How many nodes changed since the last snapshot."""
-        return len(self._dirty_nodes) + len(self.pods.dirty)
-
     def snapshot(self, as_of: datetime | None) -> Snapshot:
         """Return what is seen now, as a value that stays as it is.
 

@@ -9,7 +9,7 @@ import re
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -49,6 +49,9 @@ KINDS: Mapping[str, Source] = {
 """Every kind that is watched. Nodes and pods come first; the others follow them."""
 
 FIRST = ("nodes", "pods")
+
+POLICIES = ("resourcequotas", "limitranges")
+"""Seen in the hub's own namespace alone, when it is known: the hub may read no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +280,7 @@ class Watcher:
             for kind in self._kinds:
                 receiver = receiver_for(kind, self._state, self._tell)
                 self._followers[kind] = Follower(
-                    KINDS[kind],
+                    self._source(kind),
                     receiver,
                     connection,
                     session,
@@ -290,6 +293,12 @@ class Watcher:
                 for kind, follower in self._followers.items():
                     group.create_task(self._follow(kind, follower), name=f"watch {kind}")
                 group.create_task(self._keep_house(), name="watch housekeeping")
+
+    def _source(self, kind: str) -> Source:
+        source = KINDS[kind]
+        if kind in POLICIES and self._namespace:
+            return replace(source, path=f"/api/v1/namespaces/{self._namespace}/{kind}")
+        return source
 
     async def _follow(self, kind: str, follower: Follower) -> None:
         """Follow a kind; those needed by few pods begin when nodes and pods are known."""
@@ -319,7 +328,7 @@ class Watcher:
         """Keep snapshots cheap while much changes, and follow an upgrade of the scheduler."""
         while True:
             await asyncio.sleep(0.05)
-            if self._state.unsettled > 0:
+            if self._state.unseen.isdisjoint(FIRST):  # until then it would be done again and again
                 self._state.settle(_AT_ONCE)
             if self._given is None and self._state.pods.schedulers:
                 self._adopt(self._state.user_scheduler(self._namespace))

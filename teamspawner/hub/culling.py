@@ -27,6 +27,7 @@ HERE = "/api/teamspawner/culler"
 """Under the hub's prefix; the part that replaces ``/hub/api`` for the culler alone."""
 DEFAULT = CullTimes(idle_s=600)
 """What jupyterhub-idle-culler does when it is told nothing."""
+_set_up: dict[str, CullTimes] = {}
 _QUIET = logging.getLogger("teamspawner.culling")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
@@ -42,6 +43,11 @@ def configure(c: Any) -> None:
         command = service.get("command") or []
         if SERVICE in (service.get("name"), *command) or "jupyterhub_idle_culler" in command:
             _take_over(c, service)
+
+
+def default_times() -> CullTimes:
+    """What this hub's culler does where the map says nothing; never, without a culler."""
+    return _set_up.get(SERVICE, CullTimes())
 
 
 def _take_over(c: Any, service: dict[str, Any]) -> None:
@@ -65,6 +71,7 @@ def _take_over(c: Any, service: dict[str, Any]) -> None:
         }
     )
     c.JupyterHub.extra_handlers.extend(routes(default))
+    _set_up[SERVICE] = default
 
 
 def _api_url(hub: Any) -> str:

@@ -18,6 +18,7 @@ from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.hub import metrics
+from teamspawner.hub.culling import default_times
 from teamspawner.hub.devices import check
 from teamspawner.hub.home import with_home
 from teamspawner.hub.pods import Pods
@@ -25,6 +26,7 @@ from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.hub.truth import compare
+from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.map.groups import is_member
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL, plain_pod
@@ -81,8 +83,9 @@ class Gate:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
         from teamspawner.hub.pages import form
 
+        linked, self.linked = self.linked, None
         with metrics.PAGE_SECONDS.time():
-            return form(self._spawner, await self.listing(), self.linked)
+            return form(self._spawner, await self.listing(), linked)
 
     async def from_link(self, options: Any) -> Any:
         """Let the options of a link pass, when a link may start what they choose.
@@ -195,20 +198,12 @@ class Gate:
 
     def longest_s(self) -> float:
         """The longest that any start may take, in seconds, before it is known what is chosen."""
-        own = float(self._spawner.start_timeout)
-        parsed = self._shared().desk(self._spawner).map
-        tiers = parsed.tiers.values() if parsed else ()
-        waits = [(tier.start_timeout or own) + (tier.wait or own) for tier in tiers]
-        return max(2 * own, *waits, 0.0)
+        return longest_s(self._shared().desk(self._spawner).map, self._spawner.start_timeout)
 
     def _wait_s(self, choice: Choice) -> float:
-        """How long a choice may wait for room, in seconds; 0 when it may not."""
-        own = float(self._spawner.start_timeout)
-        parsed = self._shared().desk(self._spawner).map
-        tier = parsed.tiers.get(choice.tier) if parsed and choice.team is not None else None
-        if tier is None:
-            return own if choice.profile is not None and self._spawner.when_busy == "wait" else 0.0
-        return float(tier.wait or own) if tier.when_busy == "wait" else 0.0
+        parsed, own_s = self._shared().desk(self._spawner).map, self._spawner.start_timeout
+        own_waits = self._spawner.when_busy == "wait"
+        return wait_s(choice, parsed, self._foretold, own_s, own_waits=own_waits)
 
     # --- while it starts ----------------------------------------------------------------
 
@@ -265,6 +260,7 @@ class Gate:
             held=shared.ledger.held,
             stale=shared.stale,
             profiles=profiles,
+            cull=default_times(),
             beyond_caps=self._bypass(),
             own_waits=spawner.when_busy == "wait",
             own_lets_unknown={"allow": True, "refuse": False}.get(spawner.when_unknown),
@@ -323,8 +319,8 @@ class Gate:
         return shared_by(self._spawner)
 
     def _shapes(self) -> Pods:
-        if self._pods is None:
-            shared = self._shared()
+        shared = self._shared()
+        if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules)
         return self._pods

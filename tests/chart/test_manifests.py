@@ -12,6 +12,7 @@ from kubernetes_validate import validate
 
 from teamspawner.cli import main
 from teamspawner.cli.rights import FEATURES, READ, USUAL
+from teamspawner.cluster.watch import KINDS, POLICIES
 from tests.chart.layers import MANIFESTS, read, read_all
 from tests.controlplane.cluster import binaries
 
@@ -53,6 +54,21 @@ def test_every_right_is_one_to_read_and_none_is_to_secrets():
     assert {verb for rule in rules for verb in rule["verbs"]} == set(READ)
     resources = {resource for rule in rules for resource in rule["resources"]}
     assert not resources & {"secrets", "configmaps", "serviceaccounts", "*"}
+
+
+def test_the_usual_rights_are_exactly_what_the_hub_watches():
+    rules = [
+        rule
+        for feature in USUAL
+        for rules in (FEATURES[feature].cluster, FEATURES[feature].namespaced)
+        for rule in rules
+    ]
+    assert {(group, name) for group, names in rules for name in names} == {
+        (source.path.split("/")[2] if source.path.startswith("/apis/") else "", kind)
+        for kind, source in KINDS.items()
+    }
+    namespaced = {name for _, names in FEATURES["quota"].namespaced for name in names}
+    assert namespaced == set(POLICIES)
 
 
 def test_every_binding_is_to_the_account_of_the_hub():

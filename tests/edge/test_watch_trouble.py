@@ -65,7 +65,7 @@ async def test_an_api_server_that_was_away_is_taken_up_again(api):
         assert watcher.age_s() > age
         await api.up()
         await goes_on(api, watcher)
-        assert not watcher.status().trouble
+        await until(lambda: not watcher.status().trouble)
 
 
 async def test_an_api_server_that_comes_late_is_waited_for():

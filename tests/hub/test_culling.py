@@ -11,6 +11,14 @@ from teamspawner.hub import culling
 from teamspawner.map import load
 from teamspawner.map.cull import CullTimes, cull_times, cull_words
 
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """What one test sets up is no other's default."""
+    yield
+    culling._set_up.clear()
+
+
 HOUR = CullTimes(idle_s=3600)
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -136,6 +144,11 @@ def test_its_times_become_the_default():
         if len(route) > 2
     ]
     assert defaults == CullTimes(3600, 86400)
+
+
+def test_the_page_can_tell_the_default_before_a_start():
+    culling.configure(a_config(*CHART, "--max-age=86400"))
+    assert culling.default_times() == CullTimes(3600, 86400)
 
 
 def test_a_culler_that_is_told_nothing_is_shown_where_the_hub_is():

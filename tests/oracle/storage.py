@@ -6,12 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.dice import Dice, Json, spell_units
-from tests.oracle.nodes import GI, HOSTNAME, REGION, ZONE
+from tests.oracle.nodes import GI, HOSTNAME, REGION, ZONE, ZONES
 
 EBS = "ebs.csi.aws.com"
 OTHER = "disk.csi.example.com"
 TRACKED = "lvm.csi.example.com"
+BUILT_IN = {
+    "kubernetes.io/aws-ebs": EBS,
+    "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
+    "kubernetes.io/azure-disk": "disk.csi.azure.com",
+    "kubernetes.io/cinder": "cinder.csi.openstack.org",
+}
+"""Drivers that were part of Kubernetes once, and the CSI drivers that took over."""
+
 CLASSES = {
+    "old": ("kubernetes.io/aws-ebs", "WaitForFirstConsumer"),
+    "older": ("kubernetes.io/gce-pd", "WaitForFirstConsumer"),
     "wait": (OTHER, "WaitForFirstConsumer"),
     "now": (OTHER, "Immediate"),
     "zoned": (EBS, "WaitForFirstConsumer"),
@@ -21,6 +31,8 @@ CLASSES = {
 STATES = (
     *["bound"] * 6,
     *["wait", "zoned", "tracked", "static"] * 2,
+    "old",
+    "older",
     "now",
     "missing",
     "vanished",
@@ -87,7 +99,7 @@ class Shelf:
                 self._csinode(node)
 
     def _topologies(self) -> list[Json]:
-        zones = {"key": ZONE, "values": self.dice.some(["za", "zb", "zc"], 1, 2)}
+        zones = {"key": ZONE, "values": self.dice.some(ZONES, 1, 2)}
         host = {"key": HOSTNAME, "values": [self.dice.choice(self.names)]}
         region = {"key": REGION, "values": ["r1"]}
         options = [[zones], [zones, region], [host]]
@@ -102,7 +114,7 @@ class Shelf:
             [
                 None,
                 {},
-                {"matchLabels": {ZONE: dice.choice(["za", "zb"])}},
+                {"matchLabels": {ZONE: dice.choice(ZONES[:2])}},
                 {"matchLabels": {HOSTNAME: dice.choice(self.names)}},
                 {"matchExpressions": [{"key": "pool", "operator": "Exists"}]},
             ]
@@ -124,7 +136,8 @@ class Shelf:
 
     def _csinode(self, node: str) -> None:
         drivers = []
-        for driver in self.dice.some([EBS, OTHER, TRACKED], 1, 3):
+        known = [EBS, EBS, OTHER, OTHER, TRACKED, *BUILT_IN.values()]
+        for driver in sorted(set(self.dice.some(known, 1, 4))):
             one: Json = {"name": driver, "nodeID": node, "topologyKeys": []}
             if self.dice.chance(0.85):
                 one["allocatable"] = {"count": self.dice.choice([0, 1, 1, 2, 3])}
@@ -134,7 +147,7 @@ class Shelf:
         meta: Json = {}
         if self.dice.chance(0.3):
             key = "storage.alpha.kubernetes.io/migrated-plugins"
-            meta["annotations"] = {key: "kubernetes.io/aws-ebs,kubernetes.io/gce-pd"}
+            meta["annotations"] = {key: ",".join(self.dice.some(list(BUILT_IN), 1, 3))}
         self.make("CSINode", node, "storage.k8s.io/v1", meta=meta, spec={"drivers": drivers})
 
     def claim(self, namespace: str, name: str, *, owner: str = "", state: str = "") -> None:
@@ -245,11 +258,11 @@ class Shelf:
                 spec["claimRef"]["uid"] = f"persistentvolumeclaim-{claim[0]}-{claim[1]}"
         labels = {"tier": dice.choice(["fast", "slow"])}
         if dice.chance(0.3):
-            labels[ZONE] = dice.choice(["za", "zb", "za__zb"])
+            labels[ZONE] = dice.choice([*ZONES[:2], "__".join(ZONES[:2])])
         if dice.chance(0.1):
             labels[REGION] = dice.choice(["r1", "r2"])
         if dice.chance(0.05):
-            labels["failure-domain.beta.kubernetes.io/zone"] = dice.choice(["za", "zb"])
+            labels["failure-domain.beta.kubernetes.io/zone"] = dice.choice(ZONES[:2])
         meta: Json = {"labels": labels}
         if free and dice.chance(0.05):
             meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -265,8 +278,8 @@ class Shelf:
             return {"local": {"path": "/mnt/disk"}}
         if dice.chance(0.1):
             return {"nfs": {"server": "10.0.0.1", "path": "/"}}
-        if dice.chance(0.1):
-            return {"awsElasticBlockStore": {"volumeID": f"vol-{name}"}}
+        if dice.chance(0.15):
+            return built_in(dice, f"vol-{name}", read_only=False)
         handle = "shared-handle" if dice.chance(0.1) else f"handle-{name}"
         return {"csi": {"driver": dice.choice([EBS, OTHER]), "volumeHandle": handle}}
 
@@ -274,7 +287,11 @@ class Shelf:
         dice = self.dice
         if dice.chance(0.4):
             return None
-        zone = {"key": ZONE, "operator": "In", "values": dice.some(["za", "zb", "zc"], 1, 2)}
+        zone = {
+            "key": ZONE,
+            "operator": "In",
+            "values": dice.some(ZONES, 1, 2),
+        }
         host = {"key": HOSTNAME, "operator": "In", "values": [dice.choice(self.names)]}
         terms = [{"matchExpressions": [dice.choice([zone, zone, host])]}]
         if dice.chance(0.15):
@@ -294,13 +311,26 @@ class Shelf:
         )
 
 
+def built_in(dice: Dice, disk: str, *, read_only: bool) -> Json:
+    """A volume source of a driver that was part of Kubernetes once."""
+    azure = {"diskName": disk, "diskURI": f"/subscriptions/s/disks/{disk}", "kind": "Managed"}
+    return dice.choice(
+        [
+            {"gcePersistentDisk": {"pdName": disk, "readOnly": read_only}},
+            {"awsElasticBlockStore": {"volumeID": disk, "readOnly": read_only}},
+            {"azureDisk": {**azure, "readOnly": read_only}},
+            {"cinder": {"volumeID": disk, "readOnly": read_only}},
+        ]
+    )
+
+
 def legacy_disk(dice: Dice, name: str) -> Json:
     """A volume written into the pod itself, of the kinds that may not be used twice."""
     read_only = dice.chance(0.5)
     disk = dice.choice(["one", "two"])
     kinds: list[Json] = [
-        {"gcePersistentDisk": {"pdName": disk, "readOnly": read_only}},
-        {"awsElasticBlockStore": {"volumeID": disk, "readOnly": read_only}},
+        built_in(dice, disk, read_only=read_only),
+        built_in(dice, disk, read_only=read_only),
         {
             "iscsi": {
                 "targetPortal": "10.0.0.1:3260",

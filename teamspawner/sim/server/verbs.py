@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,9 @@ class Api:
         thing["metadata"] |= {"creationTimestamp": born} if born else {}
         thing = events.stored(kind, thing)
         apply_defaults(kind, thing)
+        if kind.kind == "Pod" and "priority" not in thing["spec"]:
+            with contextlib.suppress(Refusal):  # a class that is gone meanwhile counts as none
+                admission.set_priority(self.store, thing)
         return self._keep(kind, (namespace, thing["metadata"]["name"]), thing, Options())
 
     def replace(self, route: Route, body: Any, options: Options | None = None) -> Thing:
