@@ -80,7 +80,7 @@ def decode_node(source: Source) -> objects.Node:
         ),
         unschedulable=bool(spec.unschedulable),
         allocatable=resources_of(tuple(sorted(allocatable.items()))),
-        ready=any(c.type == "Ready" and c.status == "True" for c in status.conditions or ()),
+        ready=all(c.status == "True" for c in status.conditions or () if c.type == "Ready"),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
-from teamspawner.capacity.objects import Node, NodeState, NodeTerm
+from teamspawner.capacity.matching import terms_match
+from teamspawner.capacity.objects import Node, NodeState, NodeTerm, Requirement
 from teamspawner.map import Map
 from teamspawner.offers.model import Kind
 
@@ -27,7 +28,8 @@ class Fleet:
         tail: What follows the tier in the slug; made from the label alone.
         model: The label's value (the first, where spellings differ).
         models: Every spelling found.
-        terms: Node selector terms, joined by OR, that hold such nodes apart; may be empty.
+        terms: Node selector terms, joined by OR, that hold such nodes apart from all others
+            with devices of the same resource name; may be empty.
         members: Node name to its devices.
     """
 
@@ -107,7 +109,8 @@ class Fleets:
     def all(self) -> tuple[Fleet, ...]:
         """The fleets, by tail."""
         if self._fleets is None:
-            self._fleets = _grouped({name: found for name, (_, found) in self._read.items()})
+            grouped = _grouped({name: found for name, (_, found) in self._read.items()})
+            self._fleets = tuple(_fenced(fleet, self._read) for fleet in grouped)
         return self._fleets
 
 
@@ -163,3 +166,23 @@ def _fleet(tail: str, members: dict[str, Device]) -> Fleet:
         terms=() if unbound else tuple(terms),
         members=members,
     )
+
+
+def _fenced(fleet: Fleet, nodes: Mapping[str, tuple[Node, tuple[Device, ...]]]) -> Fleet:
+    """Leave out by name the nodes that labels do not tell apart.
+
+    Intel's plugin shares devices without a word in the labels, so a node with whole
+    ones can look like one with slots.
+    """
+    strangers = [
+        name
+        for name, (node, devices) in nodes.items()
+        if name not in fleet.members
+        and any(device.resource == fleet.resource and device.count for device in devices)
+        and (not fleet.terms or terms_match(fleet.terms, node.labels, name))
+    ]
+    if not strangers:
+        return fleet
+    away = tuple(Requirement("metadata.name", "NotIn", (name,)) for name in sorted(strangers))
+    terms = fleet.terms or (NodeTerm(),)
+    return replace(fleet, terms=tuple(NodeTerm(term.expressions, away) for term in terms))

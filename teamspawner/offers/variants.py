@@ -218,16 +218,18 @@ class Sizes:
         ]
         tolerated = tolerations_of(found)
         usable = [name for name in fitting if _takes(self._rooms[name][0], tolerated)]
-        sizes = [self._part(found, name) for name in usable or fitting]
-        sizes = [size for size in sizes if min(size.values()) > 0]
-        if not sizes:
-            return {}
-        return {name: min(size[name] for size in sizes) for name in ("cpu", "memory")}
+        for some in (usable, fitting):
+            sizes = [self._part(found, name) for name in some]
+            sizes = [size for size in sizes if min(size.values()) > 0]
+            if sizes:
+                return {name: min(size[name] for size in sizes) for name in ("cpu", "memory")}
+        return {}
 
     def _part(self, found: Found, name: str) -> dict[str, int]:
         room, devices = self._rooms[name][1], 1
         if found.fleet is not None and found.tier.per_gpu == "fair":
-            devices = found.fleet.members[name].count or 1
+            device = found.fleet.members[name]
+            devices = device.count or device.physical or 1
         return {resource: amount // devices for resource, amount in room.items()}
 
 

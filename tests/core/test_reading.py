@@ -141,3 +141,18 @@ def test_a_pod_is_read_alike_quickly_and_in_full(source):
     page = json.dumps({"metadata": {}, "items": [found]}).encode()
     assert list(receiver_for("pods", state, print).page(page)[1])
     assert state.snapshot(None).nodes["a"].pods == (decode_pod(found, RULES).pod,)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ready"),
+    [
+        pytest.param([], True, id="nothing-known-against-it"),
+        pytest.param([{"type": "DiskPressure", "status": "False"}], True, id="others-only"),
+        pytest.param([{"type": "Ready", "status": "True"}], True, id="ready"),
+        pytest.param([{"type": "Ready", "status": "False"}], False, id="not-ready"),
+        pytest.param([{"type": "Ready", "status": "Unknown"}], False, id="not-heard-of"),
+    ],
+)
+def test_a_node_is_ready_unless_it_says_otherwise(conditions, ready):
+    raw = {"metadata": {"name": "n"}, "status": {"conditions": conditions}}
+    assert decode_node(raw).ready is ready
