@@ -22,6 +22,7 @@ from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
+from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
@@ -32,6 +33,9 @@ __all__ = ["Gate"]
 
 LARGEST_REQUEST = 2**16
 """Bytes of a request to start a server; the longest honest one has a few hundred."""
+
+EMPTY_BUT_NO_OBJECT = frozenset({b"[]", b'""', b"0", b"0.0", b"false"})
+"""JSON that JupyterHub 6 takes for no options at all, though it is no set of names and values."""
 
 CLICK_ONLY = "A link alone does not start this. Press Start on the page."
 KEPT_AFTER_START_S = 600.0
@@ -116,7 +120,7 @@ class Gate:
         Raises:
             Refusal: With the sentence for the person.
         """
-        self._check_size()
+        self._check_body()
         person = self._known.person()
         try:
             choice = await self._choose(raw, person)
@@ -248,10 +252,13 @@ class Gate:
     def _request(self) -> Any:
         return getattr(self._spawner.handler, "request", None)
 
-    def _check_size(self) -> None:
+    def _check_body(self) -> None:
         request = self._request()
-        if request is not None and len(request.body or b"") > LARGEST_REQUEST:
+        body = (request.body if request is not None else b"") or b""
+        if len(body) > LARGEST_REQUEST:
             raise Refusal(413, "size", "The request is too large.")
+        if b"".join(body.split()) in EMPTY_BUT_NO_OBJECT:
+            raise Refusal(400, "options", NO_OPTIONS)
 
 
 def _devices(choice: Choice, candidate: Candidate) -> dict[str, int]:
