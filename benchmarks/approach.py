@@ -32,17 +32,19 @@ class Meter:
         self._rss = _status("VmRSS")
         self._cpu, self._wall = time.process_time(), time.perf_counter()
         self.stalls: list[float] = []
+        self._due = time.perf_counter() + _TICK_S
         self._ticker = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:
         while True:
-            due = time.perf_counter() + _TICK_S
+            self._due = time.perf_counter() + _TICK_S
             await asyncio.sleep(_TICK_S)
-            self.stalls.append(time.perf_counter() - due)
+            self.stalls.append(time.perf_counter() - self._due)
 
     def read(self) -> Result:
         self._ticker.cancel()
-        stalls = sorted(self.stalls) or [time.perf_counter() - self._wall]
+        waiting = time.perf_counter() - self._due  # a tick that is still to come is late, too
+        stalls = sorted([*self.stalls, max(waiting, 0.0)])
         return {
             "wall_s": time.perf_counter() - self._wall,
             "cpu_s": time.process_time() - self._cpu,
@@ -204,6 +206,7 @@ async def _serve(watcher: Any, index: Any, rate: float, begun: float, first: lis
         snapshot = watcher.snapshot()
         for each in asked:
             index.verdict(each, snapshot)
+            await asyncio.sleep(0)  # as the hub does
         if not first:
             first.append(time.perf_counter() - begun)
         await asyncio.sleep(1 / rate)

@@ -19,6 +19,18 @@ SIZES = {"S": (100, 3_000), "M": (1_000, 30_000), "L": (5_000, 150_000)}
 EVENTS = 20_000
 _FINISHED = 0.12
 _UNBOUND = 0.02
+_NODE_INFO = (
+    "architecture",
+    "bootID",
+    "containerRuntimeVersion",
+    "kernelVersion",
+    "kubeProxyVersion",
+    "kubeletVersion",
+    "machineID",
+    "operatingSystem",
+    "osImage",
+    "systemUUID",
+)
 
 
 @dataclass(frozen=True)
@@ -181,7 +193,7 @@ def _node(rng: random.Random, number: int, shape: tuple[int, int, int, str]) -> 
             "allocatable": allocatable,
             "conditions": conditions,
             "images": images,
-            "nodeInfo": {f"info{i}": "z" * 20 for i in range(10)},
+            "nodeInfo": dict.fromkeys(_NODE_INFO, "z" * 20),
         },
     }
 
@@ -321,7 +333,12 @@ def _pod(rng: random.Random, number: int, nodes: int, of: dict) -> dict:
             "labels": labels,
             "annotations": {"checksum/config": "0" * 64},
             "ownerReferences": [
-                {"kind": "ReplicaSet", "name": f"app-{of['number']}", "uid": "x" * 36}
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "ReplicaSet",
+                    "name": f"app-{of['number']}",
+                    "uid": "x" * 36,
+                }
             ],
             "managedFields": of["managed"],
         },

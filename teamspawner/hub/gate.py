@@ -75,6 +75,7 @@ class Gate:
         pods = self._shapes()
         plan = desk.plan(person, scene)
         await pods.make([choice for choice in plan if pods.known(choice) is None])
+        await shared.warm(map(self._pod_for, plan), self._scene(profiles).snapshot)
         listing = desk.listing(person, self._scene(profiles))
         metrics.offered(listing.offers)
         return listing
