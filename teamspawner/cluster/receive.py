@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from teamspawner.cluster.quick import (
     RawPage,
     pods_of_page,
 )
-from teamspawner.cluster.reading import ObjectError
 from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["Event", "HalfError", "NodeReceiver", "OtherReceiver", "PodReceiver", "Receiver"]
@@ -180,7 +180,7 @@ class Receiver(ABC):
             self.listed.add(self.key(head))
         try:
             self.put(head, raw)
-        except ObjectError as error:
+        except Exception as error:  # noqa: BLE001 - no object may end the watch
             self._strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
 
     def _strange(self, name: str | None, why: object) -> None:
@@ -323,7 +323,7 @@ class PodReceiver(Receiver):
                 changed += put(pod)
             except RareError:
                 rare.append(uid or "")
-            except ObjectError as error:
+            except Exception as error:  # noqa: BLE001 - no object may end the watch
                 self._strange(_name_of(meta), error)
         if changed:
             self.state.pod_changed()
@@ -331,10 +331,11 @@ class PodReceiver(Receiver):
     def _rare(self, body: bytes, uids: set[str]) -> Iterator[None]:
         """Read some pods of a page once more, in full."""
         for raw in _raw_page.decode(body).items or ():
-            head = _headed.decode(raw).metadata or Head()
-            if head.uid in uids:
-                self._put(head, raw)
-                yield None
+            with contextlib.suppress(msgspec.MsgspecError):  # odd ones have been told of
+                head = _headed.decode(raw).metadata or Head()
+                if head.uid in uids:
+                    self._put(head, raw)
+            yield None
 
     def event(self, line: bytes) -> Event:
         """Take in one event of a pod.

@@ -158,7 +158,7 @@ class Gate:
         scene = self._scene(profiles)
         choice = desk.admit(person, choices, scene)
         candidate = scene.pod_for(choice)
-        self._foretold = self._verdict(candidate, scene)
+        self._foretold = desk.verdict(candidate, scene)
         return self._reserve(choice, candidate, person)
 
     def _check_link(self, choices: tuple[Choice, ...]) -> None:
@@ -271,9 +271,6 @@ class Gate:
         """What admission has decided goes first; then the scheduler."""
         found = self._shapes().admission(candidate)
         return found or self._shared().index.verdict(candidate, snapshot)
-
-    def _verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
-        return None if scene.snapshot is None else self._judge(candidate, scene.snapshot)
 
     def _pod_for(self, choice: Choice) -> Candidate:
         shaped = self._shapes().known(choice)
