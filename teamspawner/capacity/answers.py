@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from teamspawner.capacity.context import (
     Context,
@@ -14,6 +14,7 @@ from teamspawner.capacity.context import (
     nominated_pods,
     prepare,
     room,
+    with_pods,
     without,
 )
 from teamspawner.capacity.filtering import Reasons
@@ -27,8 +28,7 @@ __all__ = ["Answers", "since"]
 _Nominated = Mapping[str, tuple[Pod, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Near:
+class _Near(NamedTuple):
     """A node's answer as it is now."""
 
     state: NodeState
@@ -154,7 +154,7 @@ class Answers:
         return moved
 
     def _refit(self, names: Iterable[str], snapshot: Snapshot, *, every: bool = False) -> None:
-        context, candidate = self._context, self.candidate
+        context = self._context
         assert context is not None
         for name in names:
             state, known = snapshot.nodes.get(name), self._near.get(name)
@@ -167,17 +167,26 @@ class Answers:
             if known is not None:
                 self._forget(name)
             reasons = against(state, context)
-            self._keep(name, state, reasons, 0 if reasons else room(candidate, state, context))
+            self._keep(name, state, reasons, 0 if reasons else self._room(name, state, context))
+
+    @staticmethod
+    def _room(name: str, state: NodeState, context: Context) -> int:
+        """Return how many such pods a node holds that takes one."""
+        nominated = context.nominated.get(name)
+        return context.fit.room(with_pods(state, nominated) if nominated else state)
 
     def _keep(self, name: str, state: NodeState, reasons: Reasons, room: int) -> None:
         self.revision += 1
         self._near[name] = _Near(state, reasons, room)
         if not reasons:
-            insort(self.fits, name)
+            if self.fits and name > self.fits[-1]:
+                self.fits.append(name)
+            else:
+                insort(self.fits, name)
             self._count += room
             return
         self._rejected[name] = reasons
-        if all(reason.unknown for reason in reasons):
+        if reasons[-1].unknown and all(reason.unknown for reason in reasons):
             self.unsure_nodes.add(name)
         else:
             self._far_due.add(name)
@@ -297,7 +306,13 @@ class Answers:
         self._far_due.clear()
 
 
+_OF_THE_NODE = frozenset({"NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity"})
+"""Filters that look at the node alone: no pod that leaves alters what they say."""
+
+
 def _far(near: _Near, context: Context) -> _Far:
+    if any(reason.plugin in _OF_THE_NODE for reason in near.reasons):
+        return _Far(None, gentle=False, doubt=False, freeing=False, emptied=near.reasons)
     state, spec = near.state, context.candidate.pod.spec
     preempt: int | None = None
     gentle = doubt = False

@@ -173,7 +173,9 @@ class Node:
     unschedulable: bool = False
     allocatable: Resources = field(default_factory=lambda: NOTHING)
     ready: bool = True
-    """The Ready condition: for words only; the scheduler goes by taints."""
+    """The Ready condition; True while there is none, for nothing is known against the node.
+
+    Sizes and words go by it; the scheduler goes by taints."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ amounts become one object. Nothing here judges.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from teamspawner.capacity import objects
-from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.objects import EMPTY, Candidate
 from teamspawner.capacity.requests import rounded
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
@@ -20,9 +22,7 @@ from teamspawner.cluster.reading import (
     ObjectError,
     Source,
     amounts,
-    labels_of,
     meta_of,
-    pairs,
     read,
     resources_of,
 )
@@ -66,7 +66,15 @@ def decode_node(source: Source) -> objects.Node:
     Raises:
         ObjectError: When it is no node, or an amount cannot be read.
     """
-    found = read(source, wire.Node)
+    return node_of(read(source, wire.Node))
+
+
+def node_of(found: wire.Node) -> objects.Node:
+    """Return what the scheduler looks at in a node.
+
+    Raises:
+        ObjectError: When it has no name, or an amount cannot be read.
+    """
     meta = meta_of(found.metadata)
     spec, status = found.spec or wire.NodeSpec(), found.status or wire.NodeStatus()
     # The API's default (SetDefaults_NodeStatus): what says nothing else offers all it has.
@@ -74,13 +82,13 @@ def decode_node(source: Source) -> objects.Node:
     allocatable = rounded(amounts(offered, "status.allocatable"))
     return objects.Node(
         name=meta.name or "",
-        labels=labels_of(pairs(meta.labels)),
+        labels=_own_labels(meta.labels),
         taints=tuple(
             objects.Taint(t.key or "", t.value or "", t.effect or "") for t in spec.taints or ()
         ),
         unschedulable=bool(spec.unschedulable),
         allocatable=resources_of(tuple(sorted(allocatable.items()))),
-        ready=any(c.type == "Ready" and c.status == "True" for c in status.conditions or ()),
+        ready=all(c.status == "True" for c in status.conditions or () if c.type == "Ready"),
     )
 
 
@@ -128,6 +136,11 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
         nominated_node=status.nominated_node_name or "",
         judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
     )
+
+
+def _own_labels(found: wire.Words) -> objects.Labels:
+    """Return a node's labels: no two nodes have the same ones, but all have the same keys."""
+    return MappingProxyType({sys.intern(k): v for k, v in found.items()}) if found else EMPTY
 
 
 def _resident(meta: wire.Meta) -> bool:

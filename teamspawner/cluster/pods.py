@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
-from teamspawner.cluster.decode import PodRecord
-from teamspawner.cluster.quick import QuickPod, Recogniser, is_finished
+from teamspawner.cluster.decode import FINISHED, PodRecord
+from teamspawner.cluster.quick import Kind, QuickPod, RareError, Recogniser
 from teamspawner.cluster.reading import ObjectError
 
 __all__ = ["OurPod", "Pods"]
@@ -44,34 +44,34 @@ class Place(Struct, gc=False, frozen=True):
     """Where a pod is, and which one of the equal pods it is."""
 
     node: str
-    pod: Pod
+    kind: Kind
 
 
 class Load:
     """The pods on one node and the sum of their requests; the node itself may not be known."""
 
-    __slots__ = ("pods", "used")
+    __slots__ = ("node", "pods", "used")
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = "") -> None:
+        self.node = node
         self.pods: list[Pod] = []
         self.used: dict[str, int] = {}
 
-    def add(self, pod: Pod) -> None:
+    def add(self, kind: Kind) -> None:
         """Put a pod there."""
-        self.pods.append(pod)
+        self.pods.append(kind.pod)
         used = self.used
-        for name, amount in pod.spec.requests.items():
+        for name, amount in kind.requests:
             used[name] = used.get(name, 0) + amount
 
-    def remove(self, pod: Pod) -> None:
+    def remove(self, kind: Kind) -> None:
         """Take one such pod away."""
         for index, other in enumerate(self.pods):
-            if other is pod:
+            if other is kind.pod:
                 del self.pods[index]
                 break
-        used = self.used
-        for name, amount in pod.spec.requests.items():
-            used[name] -= amount
+        for name, amount in kind.requests:
+            self.used[name] -= amount
 
     def state(self, node: NodeValue) -> NodeState:
         """Return the node with what is on it, as a value that stays as it is."""
@@ -102,8 +102,6 @@ class Pods:
         self.dirty: set[str] = set()
         self.repelling = 0
         self._places: dict[str, Place] = {}
-        self._names: dict[str, str] = {}
-        """One string object per node name: a hundred thousand pods hold it."""
 
     def __len__(self) -> int:
         return len(self._places) + len(self.waiting)
@@ -116,17 +114,23 @@ class Pods:
         """Take in a pod as it is now; tell whether that can alter a verdict.
 
         Raises:
+            RareError: When it is to be read in full.
             ObjectError: When it cannot be read; then nothing changed.
         """
-        uid, node = found.metadata.uid, found.spec.node_name
-        if not uid:
+        meta, node = found.metadata, found.spec.node_name
+        if meta is None or not meta.uid:
             raise ObjectError("metadata.uid", "no uid")
-        if is_finished(found):
-            return self.drop(uid)
-        labels = bytes(found.metadata.labels)
-        if not node or _OURS in labels or _SCHEDULER in labels:
-            return self._put_whole(found)
-        return self._place(uid, node, self.recogniser.pod(found))
+        if found.status.phase in FINISHED:
+            return self.drop(meta.uid)
+        labels = bytes(meta.labels)
+        if _OURS in labels or _SCHEDULER in labels:
+            if _SCHEDULER in labels:
+                raise RareError
+            return self.put_record(self.recogniser.record(found), bytes(meta.annotations))
+        uid = meta.uid
+        if not node:
+            return self._wait(uid, self.recogniser.candidate(found, labels))
+        return self._place(uid, node, self.recogniser.kind(found, labels))
 
     def put_record(self, record: PodRecord, annotations: bytes = b"") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""
@@ -135,12 +139,14 @@ class Pods:
             return self.drop(uid)
         self._note(uid, record, annotations)
         if record.node:
-            return self._place(uid, record.node, record.pod)
+            return self._place(uid, record.node, self.recogniser.kind_of(record.pod))
+        return self._wait(uid, record.candidate())
+
+    def _wait(self, uid: str, candidate: Candidate) -> bool:
         changed = self._displace(uid)
-        now = record.candidate()
-        if self.waiting.get(uid) == now:
+        if self.waiting.get(uid) == candidate:
             return changed
-        self.waiting[uid] = now
+        self.waiting[uid] = candidate
         return True
 
     def drop(self, uid: str) -> bool:
@@ -149,10 +155,6 @@ class Pods:
         self.schedulers.pop(uid, None)
         waited = self.waiting.pop(uid, None) is not None
         return self._displace(uid) or waited
-
-    def _put_whole(self, found: QuickPod) -> bool:
-        annotations = bytes(found.metadata.annotations)
-        return self.put_record(self.recogniser.record(found), annotations)
 
     def _note(self, uid: str, record: PodRecord, annotations: bytes) -> None:
         """Keep what is asked of our own pods and of the hub's scheduler."""
@@ -172,21 +174,22 @@ class Pods:
             record.pod.terminating,
         )
 
-    def _place(self, uid: str, node: str, pod: Pod) -> bool:
+    def _place(self, uid: str, node: str, kind: Kind) -> bool:
         before = self._places.get(uid)
         if before is not None:
-            if before.pod is pod and before.node == node:
+            if before.kind.pod is kind.pod and before.node == node:
                 return False
             self._displace(uid)
-        elif self.waiting:
-            self.waiting.pop(uid, None)
+        elif uid in self.waiting:
+            del self.waiting[uid]
         load = self.loads.get(node)
         if load is None:
-            load = self.loads[node] = Load()
-        load.add(pod)
-        node = self._names.setdefault(node, node)
-        self._places[uid] = Place(node, pod)
-        self._touched(node, pod)
+            load = self.loads[node] = Load(node)
+        load.add(kind)
+        self._places[uid] = Place(load.node, kind)
+        self.dirty.add(load.node)
+        if kind.repels:
+            self.repelling += 1
         return True
 
     def _displace(self, uid: str) -> bool:
@@ -194,17 +197,13 @@ class Pods:
         if before is None:
             return False
         load = self.loads[before.node]
-        load.remove(before.pod)
+        load.remove(before.kind)
         if not load.pods:
             del self.loads[before.node]
-            self._names.pop(before.node, None)
-        self._touched(before.node, before.pod)
-        return True
-
-    def _touched(self, node: str, pod: Pod) -> None:
-        self.dirty.add(node)
-        if pod.spec.anti_affinity:
+        self.dirty.add(before.node)
+        if before.kind.repels:
             self.repelling += 1
+        return True
 
 
 def _username(annotations: bytes) -> str:

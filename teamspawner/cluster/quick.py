@@ -7,19 +7,21 @@ alter a verdict, as raw JSON; only text not met before is read in full, by
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Raw, Struct, ValidationError, field, json
 
 from teamspawner.capacity import objects
+from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod
 from teamspawner.cluster.podspec import pod_of
-from teamspawner.cluster.reading import read
+from teamspawner.cluster.reading import labels_of, pairs, read
 
 Text = str | None
 NONE = Raw()
-GONE = Raw(b'"x"')
-_STATIC = Raw(b'{"kubernetes.io/config.mirror":"x"}')
+_ABSENT = frozenset({b"", b"null"})
 _MOST = 8192
 """Kinds of pods kept for recognition, about a kilobyte each."""
 
@@ -31,7 +33,7 @@ class Owner(Struct, gc=False, omit_defaults=True):
 
 
 class Meta(Struct, rename="camel", gc=False, omit_defaults=True):
-    """Metadata of a pod."""
+    """Metadata of a pod; annotations tell a static pod without an owner, and whose a server is."""
 
     name: Text = None
     namespace: Text = None
@@ -41,23 +43,21 @@ class Meta(Struct, rename="camel", gc=False, omit_defaults=True):
     annotations: Raw = NONE
     deletion_timestamp: Raw = NONE
     creation_timestamp: Raw = NONE
-    owner_references: list[Owner] | None = None
+    owner_references: Raw = NONE
 
 
 class Container(Struct, rename="camel", gc=False, omit_defaults=True):
-    """A container; its image is kept for the hub's own scheduler alone."""
+    """A container."""
 
     name: Text = None
-    image: Raw = NONE
     resources: Raw = NONE
     ports: Raw = NONE
     restart_policy: Text = None
 
 
 class Volume(Struct, rename="camel", gc=False, omit_defaults=True):
-    """A volume, of those kinds that a filter looks at."""
+    """A volume, of those kinds that a filter looks at; all others come out empty and alike."""
 
-    name: Text = None
     persistent_volume_claim: Raw = NONE
     ephemeral: Raw = NONE
     gce_persistent_disk: Raw = NONE
@@ -112,9 +112,30 @@ class Status(Struct, rename="camel", gc=False, omit_defaults=True):
 class QuickPod(Struct, gc=False, omit_defaults=True):
     """A pod, cut down."""
 
-    metadata: Meta = field(default_factory=Meta)
+    metadata: Meta | None = field(default_factory=Meta)
     spec: Spec = field(default_factory=Spec)
     status: Status = field(default_factory=Status)
+
+
+_Text = tuple[bytes, Text, bool]
+
+
+class RareError(Exception):
+    """A pod needs to be read in full: its like are too few to be read quickly."""
+
+
+class Kind(Struct, gc=False, frozen=True):
+    """Pods that weigh the same.
+
+    Attributes:
+        pod: The one object they share.
+        requests: Its requests, as pairs.
+        repels: It has required anti-affinity.
+    """
+
+    pod: objects.Pod
+    requests: tuple[tuple[str, int], ...]
+    repels: bool
 
 
 class Recogniser:
@@ -126,41 +147,106 @@ class Recogniser:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._known: dict[bytes, objects.Pod] = {}
+        self._specs: dict[_Text, tuple[bytes, objects.PodSpec | None]] = {}
+        self._kinds: dict[tuple[bytes, Text, bytes, bool, bool], Kind] = {}
+        self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
         self._encode = json.Encoder().encode
 
-    def pod(self, found: QuickPod) -> objects.Pod:
-        """Return a bound pod as it weighs; ``found`` is used up.
+    def kind(self, found: QuickPod, labels: bytes) -> Kind:
+        """Return what a bound pod weighs; ``found`` is used up, ``labels`` are its own.
 
         Raises:
+            RareError: When such pods are to be read in full.
             ObjectError: When something of it cannot be read.
         """
-        _strip(found)
-        key = self._encode(found)
-        known = self._known.get(key)
-        if known is None:
-            known = self._learn(key)
-        return known
+        meta, spec, status = found.metadata, found.spec, found.status
+        assert meta is not None
+        owners = bytes(meta.owner_references)
+        resident = (
+            b'"DaemonSet"' in owners
+            or b'"Node"' in owners
+            or (
+                meta.annotations is not NONE and b"kubernetes.io/config." in bytes(meta.annotations)
+            )
+        ) and _is_resident(meta)  # the text alone rules out nearly all
+        ending = meta.deletion_timestamp is not NONE and bytes(meta.deletion_timestamp) != b"null"
+        found.metadata = spec.node_name = status.phase = status.nominated_node_name = None
+        if status.conditions is not NONE and b'"PodResizePending"' not in bytes(status.conditions):
+            status.conditions = NONE
+        text = self._encode(found)
+        kind = self._kinds.get((text, meta.namespace, labels, ending, resident))
+        if kind is None:
+            kind = self._learn(text, meta.namespace, labels, ending=ending, resident=resident)
+        return kind
 
     def record(self, found: QuickPod) -> PodRecord:
         """Return a pod with all that identifies it, as ``decode_pod`` does.
 
         Raises:
+            RareError: When more of it is needed than was kept.
             ObjectError: When something of it cannot be read.
         """
-        return decode_pod(self._encode(found), self.rules)
+        text = self._encode(found)
+        if b'"ephemeral"' in text:
+            raise RareError
+        return decode_pod(text, self.rules)
 
-    def _learn(self, key: bytes) -> objects.Pod:
-        whole = read(key, wire.Pod)
-        owners = (whole.metadata.owner_references if whole.metadata else None) or ()
-        static = whole.metadata is not None and bool(bytes(whole.metadata.annotations))
-        resident = static or any(owner.kind in {"DaemonSet", "Node"} for owner in owners)
-        pod = pod_of(whole, self.rules, placed=True, resident=resident)
-        if len(self._known) >= _MOST:
-            for old in list(self._known)[: _MOST // 2]:
-                del self._known[old]
-        self._known[key] = pod
-        return pod
+    def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
+        """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.
+
+        Raises:
+            RareError: When such pods are to be read in full.
+            ObjectError: When something of it cannot be read.
+        """
+        meta, status = found.metadata, found.status
+        assert meta is not None
+        nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
+        name, uid = meta.name, meta.uid
+        meta.name = meta.uid = meta.resource_version = status.nominated_node_name = None
+        meta.creation_timestamp = meta.annotations = status.conditions = NONE
+        text = self._encode(found)
+        pod = self._fresh.get((text, labels))
+        if pod is None:
+            if b'"ephemeral"' in text:
+                raise RareError
+            whole = read(text, wire.Pod)
+            pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(meta))
+            _forget_half(self._fresh)
+            self._fresh[text, labels] = pod
+        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
+        return Candidate(pod, name or "", uid or "", nominated, judged)
+
+    def _learn(
+        self, text: bytes, namespace: Text, labels: bytes, *, ending: bool, resident: bool
+    ) -> Kind:
+        known = self._specs.get((text, namespace, resident))
+        if known is None:
+            known = (text, self._spec(text, namespace, resident=resident))
+            _forget_half(self._specs)
+            self._specs[text, namespace, resident] = known
+        text, spec = known
+        if spec is None:
+            raise RareError
+        named = read(labels, dict[str, str]) if labels not in _ABSENT else {}
+        kind = self.kind_of(
+            objects.Pod(namespace or "default", labels_of(pairs(named)), spec, ending)
+        )
+        _forget_half(self._kinds)
+        self._kinds[text, namespace, labels, ending, resident] = kind
+        return kind
+
+    def _spec(self, text: bytes, namespace: Text, *, resident: bool) -> objects.PodSpec | None:
+        """Read a specification; None when it names a claim after its pod."""
+        if b'"ephemeral"' in text:
+            return None
+        whole = read(text, wire.Pod)
+        whole.metadata = wire.Meta(namespace=namespace)
+        return pod_of(whole, self.rules, placed=True, resident=resident).spec
+
+    def kind_of(self, pod: objects.Pod) -> Kind:
+        """Return what a pod weighs that was read in full."""
+        spec = pod.spec
+        return Kind(pod, tuple(spec.requests.items()), bool(spec.anti_affinity))
 
 
 def is_finished(found: QuickPod) -> bool:
@@ -168,52 +254,26 @@ def is_finished(found: QuickPod) -> bool:
     return found.status.phase in FINISHED
 
 
-def _strip(found: QuickPod) -> None:
-    """Take away all that differs between pods of one kind and weighs nothing."""
-    meta, spec, status = found.metadata, found.spec, found.status
-    meta.resource_version = None
-    meta.creation_timestamp = NONE
-    if meta.deletion_timestamp is not NONE:
-        meta.deletion_timestamp = NONE if bytes(meta.deletion_timestamp) == b"null" else GONE
-    if meta.annotations is not NONE:
-        text = bytes(meta.annotations)
-        static = b"kubernetes.io/config." in text and _is_static(text)
-        meta.annotations = _STATIC if static else NONE
-    ephemeral = spec.volumes is not None and _strip_volumes(spec)
-    if not ephemeral:  # the claim of such a volume bears the pod's name and uid
-        meta.name = meta.uid = None
-    spec.node_name = None
-    for container in spec.containers or ():
-        container.image = NONE
-    for container in spec.init_containers or ():
-        container.image = NONE
-    status.phase = status.nominated_node_name = None
-    if status.conditions is not NONE and b'"PodResizePending"' not in bytes(status.conditions):
-        status.conditions = NONE
-
-
-def _is_static(text: bytes) -> bool:
+def _is_resident(meta: Meta) -> bool:
+    """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
+    owners = bytes(meta.owner_references)
+    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type]
+    if any(each.kind in {"DaemonSet", "Node"} for each in found or ()):
+        return True
+    text = bytes(meta.annotations)
     return b'"kubernetes.io/config.mirror"' in text or b'"kubernetes.io/config.source"' in text
 
 
-def _strip_volumes(spec: Spec) -> bool:
-    """Leave the volumes that a filter looks at; tell whether one is named after the pod."""
-    kept = [volume for volume in spec.volumes or () if not _plain(volume)]
-    spec.volumes = kept or None
-    return any(volume.ephemeral is not NONE for volume in kept)
+def _is_judged(conditions: bytes) -> bool:
+    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type]
+    return any(each.type == "PodScheduled" for each in found or ())
 
 
-def _plain(volume: Volume) -> bool:
-    return (
-        volume.persistent_volume_claim is NONE
-        and volume.ephemeral is NONE
-        and volume.gce_persistent_disk is NONE
-        and volume.aws_elastic_block_store is NONE
-        and volume.azure_disk is NONE
-        and volume.cinder is NONE
-        and volume.iscsi is NONE
-        and volume.rbd is NONE
-    )
+def _forget_half(known: dict[Any, Any]) -> None:
+    """Keep a memory of texts from growing without end: the older half goes."""
+    if len(known) >= _MOST:
+        for old in list(known)[: _MOST // 2]:
+            del known[old]
 
 
 class PageMeta(Struct, rename={"resource_version": "resourceVersion", "more": "continue"}):

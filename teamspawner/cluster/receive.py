@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,19 +10,23 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Raw, Struct, json
 
+from teamspawner.cluster import wire
 from teamspawner.cluster.decode import decode_pod
 from teamspawner.cluster.quick import (
+    Meta,
     PageMeta,
     PodEvent,
     QuickPod,
+    RareError,
     RawPage,
     pods_of_page,
 )
-from teamspawner.cluster.reading import ObjectError
 from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["Event", "HalfError", "NodeReceiver", "OtherReceiver", "PodReceiver", "Receiver"]
 
+_STEP = 25
+"""Pods taken in between two looks at the time."""
 _NAMED = 20
 """How many odd objects are remembered by name."""
 
@@ -56,6 +61,13 @@ class RawEvent(Struct):
     object: Raw
 
 
+class NodePage(Struct):
+    """A page of nodes."""
+
+    metadata: PageMeta
+    items: list[wire.Node] | None = None
+
+
 @dataclass(slots=True)
 class Event:
     """What the follower of a watch must know of one event.
@@ -87,6 +99,7 @@ _headed = json.Decoder(Headed)
 _raw_event = json.Decoder(RawEvent)
 _raw_page = json.Decoder(RawPage)
 _pod_event = json.Decoder(PodEvent)
+_node_page = json.Decoder(NodePage)
 _INITIAL_END = b'"k8s.io/initial-events-end"'
 
 
@@ -99,7 +112,8 @@ class Receiver(ABC):
         tell: Called once for each odd object newly met, with a sentence.
 
     Attributes:
-        listed: Keys met by the list that is under way; None while none is.
+        listed: Keys met by the list that is under way; None while none is, and during the
+            first one, which finds nothing held that could be gone.
     """
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
@@ -111,7 +125,7 @@ class Receiver(ABC):
 
     def begin(self) -> None:
         """A list begins: what it does not name is gone at its end."""
-        self.listed = set()
+        self.listed = set() if self.held() else None
 
     def finish(self) -> None:
         """A list is complete."""
@@ -122,7 +136,7 @@ class Receiver(ABC):
         self.state.seen(self.kind)
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
-        """Read a page; the iterator takes its objects in one by one.
+        """Read a page; the iterator takes its objects in, a few at each step.
 
         Raises:
             HalfError: When it is no whole list.
@@ -176,7 +190,7 @@ class Receiver(ABC):
             self.listed.add(self.key(head))
         try:
             self.put(head, raw)
-        except ObjectError as error:
+        except Exception as error:  # noqa: BLE001 - no object may end the watch
             self._strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
 
     def _strange(self, name: str | None, why: object) -> None:
@@ -209,7 +223,30 @@ class Receiver(ABC):
 
 
 class NodeReceiver(Receiver):
-    """Takes in nodes."""
+    """Takes in nodes, those of a page without looking at each twice."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page of nodes.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            page = _node_page.decode(body)
+        except msgspec.ValidationError:
+            return super().page(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return page.metadata, map(self._found, page.items or [])
+
+    def _found(self, found: wire.Node) -> None:
+        name = found.metadata.name if found.metadata else None
+        if self.listed is not None and name:
+            self.listed.add(name)
+        try:
+            self.state.put_node(found)
+        except Exception as error:  # noqa: BLE001 - no object may end the watch
+            self._strange(name, error)
 
     def key(self, head: Head) -> str:
         """Nodes go by name."""
@@ -292,17 +329,45 @@ class PodReceiver(Receiver):
             meta, pods, odd = pods_of_page(body)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        return meta, self._page(pods, odd)
+        return meta, self._page(body, pods, odd)
 
-    def _page(self, pods: list[QuickPod], odd: list[tuple[Raw, str]]) -> Iterator[None]:
-        listed = self.listed
-        for pod in pods:
-            if listed is not None and pod.metadata.uid:
-                listed.add(pod.metadata.uid)
-            self._quick(pod)
+    def _page(
+        self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
+    ) -> Iterator[None]:
+        rare: list[str] = []
+        for first in range(0, len(pods), _STEP):
+            self._take(pods[first : first + _STEP], rare)
             yield None
         for raw, _ in odd:
             self._listed(raw)
+            yield None
+        if rare:
+            yield from self._rare(body, set(rare))
+
+    def _take(self, pods: list[QuickPod], rare: list[str]) -> None:
+        """Take in a few pods; leave the uids of those that must be read in full."""
+        put, listed, changed = self.state.pods.put, self.listed, 0
+        for pod in pods:
+            meta = pod.metadata
+            uid = meta.uid if meta is not None else None
+            if listed is not None and uid:
+                listed.add(uid)
+            try:
+                changed += put(pod)
+            except RareError:
+                rare.append(uid or "")
+            except Exception as error:  # noqa: BLE001 - no object may end the watch
+                self._strange(_name_of(meta), error)
+        if changed:
+            self.state.pod_changed()
+
+    def _rare(self, body: bytes, uids: set[str]) -> Iterator[None]:
+        """Read some pods of a page once more, in full."""
+        for raw in _raw_page.decode(body).items or ():
+            with contextlib.suppress(msgspec.MsgspecError):  # odd ones have been told of
+                head = _headed.decode(raw).metadata or Head()
+                if head.uid in uids:
+                    self._put(head, raw)
             yield None
 
     def event(self, line: bytes) -> Event:
@@ -317,23 +382,13 @@ class PodReceiver(Receiver):
             return super().event(line)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        if event.type in {"ADDED", "MODIFIED"}:
-            meta = event.object.metadata
-            version, uid = meta.resource_version or "", meta.uid
-            if self.listed is not None and uid:
-                self.listed.add(uid)
-            self._quick(event.object)
-            return Event(event.type, version)
-        return super().event(line)
-
-    def _quick(self, pod: QuickPod) -> None:
-        meta = pod.metadata
-        name = (meta.namespace, meta.name)
-        try:
-            if self.state.pods.put(pod):
-                self.state.pod_changed()
-        except ObjectError as error:
-            self._strange("/".join(part for part in name if part), error)
+        meta = event.object.metadata
+        if meta is None or event.type not in {"ADDED", "MODIFIED"}:
+            return super().event(line)
+        version = meta.resource_version or ""
+        rare: list[str] = []
+        self._take([event.object], rare)
+        return super().event(line) if rare else Event(event.type, version)
 
     def key(self, head: Head) -> str:
         """Pods go by uid: a name is soon used again."""
@@ -353,6 +408,10 @@ class PodReceiver(Receiver):
     def held(self) -> set[str]:
         """Return the uids of the pods held."""
         return self.state.pods.uids()
+
+
+def _name_of(meta: Meta | None) -> str:
+    return "/".join(part for part in (meta.namespace, meta.name) if part) if meta else ""
 
 
 def receiver_for(kind: str, state: State, tell: Callable[[str], None]) -> Receiver:

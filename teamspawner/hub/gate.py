@@ -26,6 +26,7 @@ from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.hub.truth import compare
+from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.map.groups import is_member
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL, plain_pod
@@ -74,6 +75,7 @@ class Gate:
         pods = self._shapes()
         plan = desk.plan(person, scene)
         await pods.make([choice for choice in plan if pods.known(choice) is None])
+        await shared.warm(map(self._pod_for, plan), self._scene(profiles).snapshot)
         listing = desk.listing(person, self._scene(profiles))
         metrics.offered(listing.offers)
         return listing
@@ -82,8 +84,9 @@ class Gate:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
         from teamspawner.hub.pages import form
 
+        linked, self.linked = self.linked, None
         with metrics.PAGE_SECONDS.time():
-            return form(self._spawner, await self.listing(), self.linked)
+            return form(self._spawner, await self.listing(), linked)
 
     async def from_link(self, options: Any) -> Any:
         """Let the options of a link pass, when a link may start what they choose.
@@ -155,7 +158,7 @@ class Gate:
         scene = self._scene(profiles)
         choice = desk.admit(person, choices, scene)
         candidate = scene.pod_for(choice)
-        self._foretold = self._verdict(candidate, scene)
+        self._foretold = desk.verdict(candidate, scene)
         return self._reserve(choice, candidate, person)
 
     def _check_link(self, choices: tuple[Choice, ...]) -> None:
@@ -196,20 +199,12 @@ class Gate:
 
     def longest_s(self) -> float:
         """The longest that any start may take, in seconds, before it is known what is chosen."""
-        own = float(self._spawner.start_timeout)
-        parsed = self._shared().desk(self._spawner).map
-        tiers = parsed.tiers.values() if parsed else ()
-        waits = [(tier.start_timeout or own) + (tier.wait or own) for tier in tiers]
-        return max(2 * own, *waits, 0.0)
+        return longest_s(self._shared().desk(self._spawner).map, self._spawner.start_timeout)
 
     def _wait_s(self, choice: Choice) -> float:
-        """How long a choice may wait for room, in seconds; 0 when it may not."""
-        own = float(self._spawner.start_timeout)
-        parsed = self._shared().desk(self._spawner).map
-        tier = parsed.tiers.get(choice.tier) if parsed and choice.team is not None else None
-        if tier is None:
-            return own if choice.profile is not None and self._spawner.when_busy == "wait" else 0.0
-        return float(tier.wait or own) if tier.when_busy == "wait" else 0.0
+        parsed, own_s = self._shared().desk(self._spawner).map, self._spawner.start_timeout
+        own_waits = self._spawner.when_busy == "wait"
+        return wait_s(choice, parsed, self._foretold, own_s, own_waits=own_waits)
 
     # --- while it starts ----------------------------------------------------------------
 
@@ -277,9 +272,6 @@ class Gate:
         found = self._shapes().admission(candidate)
         return found or self._shared().index.verdict(candidate, snapshot)
 
-    def _verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
-        return None if scene.snapshot is None else self._judge(candidate, scene.snapshot)
-
     def _pod_for(self, choice: Choice) -> Candidate:
         shaped = self._shapes().known(choice)
         if shaped is not None:
@@ -325,8 +317,8 @@ class Gate:
         return shared_by(self._spawner)
 
     def _shapes(self) -> Pods:
-        if self._pods is None:
-            shared = self._shared()
+        shared = self._shared()
+        if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules)
         return self._pods

@@ -26,6 +26,9 @@ from teamspawner.offers.sentences import QUOTA
 __all__ = ["Pods", "Shaped"]
 
 KEPT_S = 60.0
+MOST_TOLD = 200
+_TOLD: set[str] = set()
+"""Faults told already, by any spawner of this process."""
 _NO_POD = Pod("", EMPTY, PodSpec())
 
 
@@ -63,7 +66,7 @@ class Pods:
     ) -> None:
         self._spawner = spawner
         self._dry_run = dry_run
-        self._rules = rules
+        self.rules = rules
         self._clock = clock
         self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
         self._decided: dict[int, Verdict] = {}
@@ -85,11 +88,21 @@ class Pods:
         self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
         for choice, shaped in zip(wanted, made, strict=True):
             self._made[choice.key] = (now + KEPT_S, shaped)
+            self._tell(choice, shaped)
         self._decided = {
             id(shaped.candidate): shaped.verdict
             for _, shaped in self._made.values()
             if shaped.verdict is not None
         }
+
+    def _tell(self, choice: Choice, shaped: Shaped) -> None:
+        """Tell the admin, once for each fault, why a choice is INVALID for people."""
+        invalid = shaped.verdict is not None and shaped.verdict.status is Status.INVALID
+        if invalid and shaped.detail not in _TOLD:
+            if len(_TOLD) >= MOST_TOLD:
+                _TOLD.clear()
+            _TOLD.add(shaped.detail)
+            self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
@@ -104,7 +117,7 @@ class Pods:
         pod = _personal(asked.pod, written, self._spawner.pvc_name)
         metadata = {**pod["metadata"], "namespace": namespace, "name": written["metadata"]["name"]}
         try:
-            found = candidate({**pod, "metadata": metadata}, self._rules)
+            found = candidate({**pod, "metadata": metadata}, self.rules)
         except ObjectError as error:
             return _unwritable(error)
         return Shaped(found, _admission(asked), asked.detail)

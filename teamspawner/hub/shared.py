@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from teamspawner.capacity.index import FitIndex
-from teamspawner.capacity.objects import Snapshot
+from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
@@ -66,6 +66,18 @@ class Shared:
     async def synced(self) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""
         await self.watcher.synced(FIRST_SYNC_S)
+
+    async def warm(self, candidates: Iterable[Candidate], snapshot: Snapshot | None) -> None:
+        """Judge pods one at a time, with a turn for others after each.
+
+        The first look at a large cluster takes milliseconds a size; all later ones cost
+        what changed since.
+        """
+        if snapshot is None:
+            return
+        for each in candidates:
+            self.index.verdict(each, snapshot)
+            await asyncio.sleep(0)
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -121,8 +121,9 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         return await self.gate.listing()
 
     def _patience(self) -> Patience:
-        wait_s = self.gate.wait_s
-        return Patience(self.unschedulable_grace, wait_s, self.start_timeout + wait_s)
+        """Ends a little before KubeSpawner's own wait, which has no words for it."""
+        timeout_s = max(1.0, self.start_timeout - 1.0)
+        return Patience(self.unschedulable_grace, self.gate.wait_s, timeout_s)
 
     def give_up(self) -> None:
         """End a start that is under way, because the person no longer wants it."""
@@ -145,12 +146,11 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         Raises:
             Refusal: With the sentence for the person.
         """
-        self._before.setdefault("start_timeout", self.start_timeout)
+        self.start_timeout = self._before.setdefault("start_timeout", self.start_timeout)
         choice = await self.gate.choose(self.user_options)
         self.user_options = dict(choice.user_options)
         self._frozen = [as_profile(self, choice)]
         self._remember(self._frozen[0])
-        self.start_timeout = self._before["start_timeout"]
         try:
             await super().load_user_options()
         finally:
@@ -158,6 +158,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         self.extra_labels = {**self.extra_labels, **choice.labels}
         if choice.start_timeout_s is not None:
             self.start_timeout = choice.start_timeout_s
+        self.start_timeout += int(self.gate.wait_s)
         self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from teamspawner.capacity.objects import (
@@ -102,7 +102,8 @@ def _cores(millicores: int | None) -> float | None:
 
 
 def _term(term: NodeTerm) -> dict[str, Any]:
-    return {"matchExpressions": [_expression(each) for each in term.expressions]}
+    parts = {"matchExpressions": term.expressions, "matchFields": term.fields}
+    return {part: [_expression(each) for each in found] for part, found in parts.items() if found}
 
 
 def _expression(requirement: Requirement) -> dict[str, Any]:
@@ -157,12 +158,7 @@ def plain_pod(choice: Choice, namespace: str = "default", *, claims: bool = True
     )
     tolerations = tuple(Toleration(**toleration) for toleration in override["tolerations"])
     terms = tuple(
-        NodeTerm(
-            tuple(
-                Requirement(each["key"], each["operator"], tuple(each.get("values", ())))
-                for each in term["matchExpressions"]
-            )
-        )
+        NodeTerm(_read(term.get("matchExpressions", ())), _read(term.get("matchFields", ())))
         for term in override["node_affinity_required"]
     )
     spec = PodSpec(
@@ -173,6 +169,13 @@ def plain_pod(choice: Choice, namespace: str = "default", *, claims: bool = True
         volumes=volumes,
     )
     return Candidate(Pod(namespace, dict(choice.labels), spec))
+
+
+def _read(expressions: Iterable[Mapping[str, Any]]) -> tuple[Requirement, ...]:
+    return tuple(
+        Requirement(each["key"], each["operator"], tuple(each.get("values", ())))
+        for each in expressions
+    )
 
 
 def cross_terms(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
-from teamspawner.capacity.objects import Node, NodeState, NodeTerm
+from teamspawner.capacity.matching import terms_match
+from teamspawner.capacity.objects import Node, NodeState, NodeTerm, Requirement
 from teamspawner.map import Map
 from teamspawner.offers.model import Kind
 
@@ -27,8 +28,9 @@ class Fleet:
         tail: What follows the tier in the slug; made from the label alone.
         model: The label's value (the first, where spellings differ).
         models: Every spelling found.
-        terms: Node selector terms, joined by OR, that hold such nodes apart; may be empty.
-        members: Node name to its devices.
+        terms: Node selector terms, joined by OR, that hold such nodes apart from all others
+            with devices of the same resource name; may be empty.
+        members: Node name to its devices; machines that could come are among them.
     """
 
     tail: str
@@ -87,6 +89,14 @@ class Fleets:
 
     _read: dict[str, tuple[Node, tuple[Device, ...]]] = field(default_factory=dict)
     _fleets: tuple[Fleet, ...] | None = None
+    _coming: dict[str, tuple[Node, tuple[Device, ...]]] = field(default_factory=dict)
+
+    def expect(self, machines: Iterable[Node]) -> None:
+        """Take the machines that could come; those whose labels tell no model are left out."""
+        read = ((node, tuple(d for d in devices_of(node) if d.labelled)) for node in machines)
+        coming = {node.name: (node, devices) for node, devices in read if devices}
+        if coming != self._coming:
+            self._coming, self._fleets = coming, None
 
     def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
         """Read the nodes of these names anew; one that is not in ``nodes`` is gone."""
@@ -107,7 +117,9 @@ class Fleets:
     def all(self) -> tuple[Fleet, ...]:
         """The fleets, by tail."""
         if self._fleets is None:
-            self._fleets = _grouped({name: found for name, (_, found) in self._read.items()})
+            every = {**self._read, **self._coming}
+            grouped = _grouped({name: found for name, (_, found) in every.items()})
+            self._fleets = tuple(_fenced(fleet, every) for fleet in grouped)
         return self._fleets
 
 
@@ -163,3 +175,23 @@ def _fleet(tail: str, members: dict[str, Device]) -> Fleet:
         terms=() if unbound else tuple(terms),
         members=members,
     )
+
+
+def _fenced(fleet: Fleet, nodes: Mapping[str, tuple[Node, tuple[Device, ...]]]) -> Fleet:
+    """Leave out by name the nodes that labels do not tell apart.
+
+    Intel's plugin shares devices without a word in the labels, so a node with whole
+    ones can look like one with slots.
+    """
+    strangers = [
+        name
+        for name, (node, devices) in nodes.items()
+        if name not in fleet.members
+        and any(device.resource == fleet.resource and device.count for device in devices)
+        and (not fleet.terms or terms_match(fleet.terms, node.labels, name))
+    ]
+    if not strangers:
+        return fleet
+    away = tuple(Requirement("metadata.name", "NotIn", (name,)) for name in sorted(strangers))
+    terms = fleet.terms or (NodeTerm(),)
+    return replace(fleet, terms=tuple(NodeTerm(term.expressions, away) for term in terms))

@@ -655,3 +655,30 @@ def test_the_desk_sees_what_changed_since_the_last_snapshot():
     both = desk.listing(person, a_scene(a_node(), gpu_node("g1")))
     assert A100_SLUG in {o.slug for o in both.offers}
     assert A100_SLUG not in {o.slug for o in desk.listing(person, a_scene(a_node())).offers}
+
+
+INTEL = {"gpu.intel.com/product": "Max_1550", "gpu.intel.com/device.count": "1"}
+
+
+def test_whole_devices_are_never_looked_for_among_slots_that_labels_do_not_tell_apart():
+    text = tier_map("{gpu: {}, cpu: 1, memory: 1Gi}")
+    slots = a_node("slots", devices={"gpu.intel.com/xe": 5}, labels=INTEL)
+    whole = a_node("whole", devices={"gpu.intel.com/xe": 1}, labels=INTEL)
+    found = {str(o.kind): o for o in listed(slots, whole, text=text).offers}
+    assert found["whole"].verdict.nodes == ("whole",)
+    assert found["shared"].verdict.nodes == ("slots",)
+    away = found["whole"].verdict.rejected["slots"]
+    assert [reason.plugin for reason in away] == ["NodeAffinity"]
+
+
+def test_fair_goes_by_the_devices_there_are_while_the_driver_is_down():
+    text = tier_map("{gpu: {counts: [2]}, per_gpu: fair}")
+    down = gpu_node(devices=0, cpu=64, memory=512)
+    assert offer(listed(down, text=text), "t-nvidia-a100-sxm4-80gb", "all").requests["cpu"] == 16000
+
+
+def test_a_share_is_that_of_a_cordoned_node_when_no_usable_one_has_anything():
+    text = tier_map("{share: 1/2}")
+    bare = a_node("bare", memory=0)
+    cordoned = a_node("cordoned", cpu=8, unschedulable=True)
+    assert offer(listed(bare, cordoned, text=text), "t", "all").requests["cpu"] == 4000

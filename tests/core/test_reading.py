@@ -2,13 +2,13 @@
 
 import json
 
-import msgspec
 import pytest
 
 from teamspawner.capacity import Rules
 from teamspawner.cluster.decode import ObjectError, candidate, decode_node, decode_pod
 from teamspawner.cluster.decode_storage import decode_claim, decode_class, decode_volume
-from teamspawner.cluster.quick import QuickPod, Recogniser
+from teamspawner.cluster.receive import receiver_for
+from teamspawner.cluster.state import State
 from tests.core.raw import claim, node, pod
 
 RULES = Rules()
@@ -135,5 +135,24 @@ def test_a_volume_without_anything_is_no_fault():
 )
 def test_a_pod_is_read_alike_quickly_and_in_full(source):
     found = pod(on="a", cpu=1, spec={"volumes": [{"name": "v", **source}]})
-    quick = msgspec.json.decode(json.dumps(found), type=QuickPod)
-    assert Recogniser(RULES).pod(quick) == decode_pod(found, RULES).pod
+    found["metadata"]["uid"] = "u"
+    state = State(RULES)
+    state.put_node(node("a"))
+    page = json.dumps({"metadata": {}, "items": [found]}).encode()
+    assert list(receiver_for("pods", state, print).page(page)[1])
+    assert state.snapshot(None).nodes["a"].pods == (decode_pod(found, RULES).pod,)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ready"),
+    [
+        pytest.param([], True, id="nothing-known-against-it"),
+        pytest.param([{"type": "DiskPressure", "status": "False"}], True, id="others-only"),
+        pytest.param([{"type": "Ready", "status": "True"}], True, id="ready"),
+        pytest.param([{"type": "Ready", "status": "False"}], False, id="not-ready"),
+        pytest.param([{"type": "Ready", "status": "Unknown"}], False, id="not-heard-of"),
+    ],
+)
+def test_a_node_is_ready_unless_it_says_otherwise(conditions, ready):
+    raw = {"metadata": {"name": "n"}, "status": {"conditions": conditions}}
+    assert decode_node(raw).ready is ready

@@ -65,7 +65,7 @@ async def test_an_api_server_that_was_away_is_taken_up_again(api):
         assert watcher.age_s() > age
         await api.up()
         await goes_on(api, watcher)
-        assert not watcher.status().trouble
+        await until(lambda: not watcher.status().trouble)
 
 
 async def test_an_api_server_that_comes_late_is_waited_for():
@@ -443,9 +443,14 @@ async def test_the_scheduler_is_found_by_the_server_and_then_by_its_own_pod(api)
     async with a_watcher(api, rules=None) as watcher:
         await ready(api, watcher)
         assert watcher.status().scheduler == "1.34"
+        two = {"cpu": "2"}
+        allocated = {"name": "main", "resources": {"requests": two}, "allocatedResources": two}
+        api.put("pods", a_pod("resized", status={"containerStatuses": [allocated]}))
+        await until(lambda: used(watcher) == 2000)
         api.put("pods", scheduler("v1.30.14"))
         await until(lambda: watcher.status().scheduler == "1.30")
-        await goes_on(api, watcher)
+        await until(lambda: used(watcher) == 1000)  # 1.30 knows nothing of a resize
+        assert not watcher.status().trouble
 
 
 async def test_our_own_pods_are_told_with_their_person(api):

@@ -44,6 +44,7 @@ class Cluster:
         self.placed: Any = None
         self.shown: Any = None
         self.back_to_normal()
+        self.server_port = 0
         self.made: list[str] = []
         self.specs: dict[str, Mapping[str, Any]] = {}
 
@@ -166,6 +167,7 @@ async def a_cluster(folder: Path) -> AsyncIterator[Cluster]:
     async with Client(access) as api:
         await api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         cluster = Cluster(server, api, int(runner.addresses[0][1]))
+        cluster.server_port = port
         _point_here(folder, access)
         kubelet = asyncio.ensure_future(cluster.run())
         try:

@@ -123,6 +123,13 @@ async def test_nobody_is_ever_deleted_though_the_command_asked_for_it(hub):
     assert {row[0] for row in RUNNING} | {"zoe"} <= names
 
 
+@pytest.mark.parametrize("state", ["ready", "inactive", "active"])
+async def test_who_has_nothing_to_stop_is_not_even_shown(hub, state):
+    root = await hub.someone("root")
+    answer = await root.call("GET", f"/teamspawner/culler/users?state={state}")
+    assert (answer.status, answer.json) == (200, [])
+
+
 async def test_what_the_culler_gets_to_see_is_for_nobody_else(hub):
     person = await hub.someone("mallory")
     answer = await person.call("GET", "/teamspawner/culler/users?state=ready")

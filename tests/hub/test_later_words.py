@@ -111,7 +111,7 @@ async def test_a_tier_that_may_wait_outlasts_the_hubs_own_timeout(hub, cluster, 
     await asyncio.sleep(2.5)
     spawner = hub.user(ada.name).spawner
     assert spawner.pending == "spawn"
-    assert spawner.start_timeout == 120
+    assert spawner.start_timeout == 120 + 3600
     spawner.give_up()
     told = (await progress(ada))[-1]
     assert "as you asked" in told["message"]

@@ -190,6 +190,7 @@ async def test_a_broken_hook_is_no_verdict_of_the_cluster(hub, ada):
 
     HOOKED.append(broken)
     assert (await offer(ada, "small"))["verdict"] == "INVALID"
+    assert "Nobody can start small: the pod cannot be written: RuntimeError: no" in hub.log.text
     assert (await ada.start({"profile": "small"})).status == 409
     assert hub.failures == 0
 

@@ -57,14 +57,13 @@ def misjudged_when_emptied(oracle: Oracle, case: Json, verdicts: list[Verdict]) 
     for pod, verdict in zip(case["pods"], verdicts, strict=True):
         if verdict.status not in {Status.BUSY, Status.NEVER}:
             continue
-        takes = sorted(
-            name for name in verdict.rejected if _takes_when_emptied(oracle, case, pod, name)
-        )
+        takes = sorted(name for name in verdict.rejected if takes_emptied(oracle, case, pod, name))
         if bool(takes) != (verdict.status is Status.BUSY):
             yield f"seed {case['id']} {pod['metadata']['name']}: {takes}, but {verdict.status}"
 
 
-def _takes_when_emptied(oracle: Oracle, case: Json, pod: Json, node: str) -> bool:
+def takes_emptied(oracle: Oracle, case: Json, pod: Json, node: str) -> bool:
+    """Whether a node takes a pod once emptied of all but DaemonSet pods."""
     items = [item for item in case["cluster"]["items"] if not _would_leave(item, node)]
     emptied = {"id": 0, "cluster": {"items": items}, "pods": [pod]}
     return node in oracle.ask(emptied)[0].nodes

@@ -12,6 +12,7 @@ HUGE = "hugepages-2Mi"
 ZONE = "topology.kubernetes.io/zone"
 REGION = "topology.kubernetes.io/region"
 HOSTNAME = "kubernetes.io/hostname"
+ZONES = ("eu-w1-a", "eu-w1-b", "eu-w1-c")
 DRIVER_ZONES = (
     "topology.ebs.csi.aws.com/zone",
     "topology.gke.io/zone",
@@ -47,11 +48,11 @@ def node(dice: Dice, name: str, features: frozenset[str]) -> Json:
 def _labels(dice: Dice, features: frozenset[str]) -> dict[str, str]:
     found = {}
     if dice.chance(0.85):
-        found[ZONE] = dice.choice(["z-a", "z-b", "z-c"])
+        found[ZONE] = dice.choice(ZONES)
         found[REGION] = dice.choice(["r1", "r1", "r2"])
     if features & {"claims", "limits"}:
         for key in dice.some(DRIVER_ZONES, 0, 3):
-            found[key] = found.get(ZONE, "z-a") if dice.chance(0.8) else "z-b"
+            found[key] = found.get(ZONE, "eu-w1-a") if dice.chance(0.8) else "eu-w1-b"
     if dice.chance(0.6):
         found["pool"] = dice.choice(["a", "b"])
     if dice.chance(0.5):
@@ -118,7 +119,12 @@ def tolerations(dice: Dice) -> list[Json]:
 
 def node_selector(dice: Dice) -> dict[str, str]:
     """Plain labels that must be equal."""
-    options = {"pool": ["a", "b"], "disk": ["ssd", "hdd"], ZONE: ["z-a", "z-b"], "absent": ["x"]}
+    options = {
+        "pool": ["a", "b"],
+        "disk": ["ssd", "hdd"],
+        ZONE: list(ZONES[:2]),
+        "absent": ["x"],
+    }
     keys = dice.choices(list(options), weights=[5, 4, 3, 1], k=dice.randint(1, 2))
     return {key: dice.choice(options[key]) for key in keys}
 
@@ -153,7 +159,7 @@ def expression(dice: Dice, names: list[str]) -> Json:
     values = {
         "pool": ["a", "b", "c"],
         "disk": ["ssd", "hdd"],
-        ZONE: ["z-a", "z-b", "z-c"],
+        ZONE: list(ZONES),
         HOSTNAME: names,
         "num": [n for n in NUMBERS if n],
         "absent": ["x"],

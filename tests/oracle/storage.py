@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.dice import Dice, Json, spell_units
-from tests.oracle.nodes import GI, HOSTNAME, REGION, ZONE
+from tests.oracle.nodes import GI, HOSTNAME, REGION, ZONE, ZONES
 
 EBS = "ebs.csi.aws.com"
 OTHER = "disk.csi.example.com"
@@ -99,7 +99,7 @@ class Shelf:
                 self._csinode(node)
 
     def _topologies(self) -> list[Json]:
-        zones = {"key": ZONE, "values": self.dice.some(["z-a", "z-b", "z-c"], 1, 2)}
+        zones = {"key": ZONE, "values": self.dice.some(ZONES, 1, 2)}
         host = {"key": HOSTNAME, "values": [self.dice.choice(self.names)]}
         region = {"key": REGION, "values": ["r1"]}
         options = [[zones], [zones, region], [host]]
@@ -114,7 +114,7 @@ class Shelf:
             [
                 None,
                 {},
-                {"matchLabels": {ZONE: dice.choice(["z-a", "z-b"])}},
+                {"matchLabels": {ZONE: dice.choice(ZONES[:2])}},
                 {"matchLabels": {HOSTNAME: dice.choice(self.names)}},
                 {"matchExpressions": [{"key": "pool", "operator": "Exists"}]},
             ]
@@ -258,11 +258,11 @@ class Shelf:
                 spec["claimRef"]["uid"] = f"persistentvolumeclaim-{claim[0]}-{claim[1]}"
         labels = {"tier": dice.choice(["fast", "slow"])}
         if dice.chance(0.3):
-            labels[ZONE] = dice.choice(["z-a", "z-b", "z-a__z-b"])
+            labels[ZONE] = dice.choice([*ZONES[:2], "__".join(ZONES[:2])])
         if dice.chance(0.1):
             labels[REGION] = dice.choice(["r1", "r2"])
         if dice.chance(0.05):
-            labels["failure-domain.beta.kubernetes.io/zone"] = dice.choice(["z-a", "z-b"])
+            labels["failure-domain.beta.kubernetes.io/zone"] = dice.choice(ZONES[:2])
         meta: Json = {"labels": labels}
         if free and dice.chance(0.05):
             meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -287,7 +287,11 @@ class Shelf:
         dice = self.dice
         if dice.chance(0.4):
             return None
-        zone = {"key": ZONE, "operator": "In", "values": dice.some(["z-a", "z-b", "z-c"], 1, 2)}
+        zone = {
+            "key": ZONE,
+            "operator": "In",
+            "values": dice.some(ZONES, 1, 2),
+        }
         host = {"key": HOSTNAME, "operator": "In", "values": [dice.choice(self.names)]}
         terms = [{"matchExpressions": [dice.choice([zone, zone, host])]}]
         if dice.chance(0.15):

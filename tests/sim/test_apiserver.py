@@ -176,3 +176,16 @@ def test_the_requests_of_a_client_can_be_looked_up(api, embedded):
     seen = embedded.server.seen[-1]
     assert (seen.caller, seen.method, seen.status) == ("admin", "GET", 200)
     assert seen.query == {"labelSelector": "a=b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "priority"), [("system-node-critical", 2_000_001_000), ("gone", None), ("", 0)]
+)
+def test_a_pod_that_is_put_back_has_the_priority_of_its_class(api, embedded, name, priority):
+    from teamspawner.sim.server.kinds import BY_KIND
+    from teamspawner.sim.server.verbs import Api
+
+    pod = {"metadata": {"name": "p", "namespace": "x"}, "spec": {"containers": []}}
+    if name:
+        pod["spec"]["priorityClassName"] = name
+    assert Api().put(BY_KIND["v1", "Pod"], pod)["spec"].get("priority") == priority

@@ -9,25 +9,23 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-import webbrowser
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 import teamspawner
 from teamspawner.errors import ClusterError, TeamSpawnerError
 from teamspawner.sim.client import Client
 from teamspawner.sim.cluster import Cluster, embedded_cluster, run_nodes
 from teamspawner.sim.demo import stub
+from teamspawner.sim.demo.ports import answers, choose_port, free_port
 from teamspawner.sim.demo.scenario import Scenario
 from teamspawner.sim.demo.seed import ACCOUNT, CLASS, NAMESPACE, Seed, groundwork, occupants
+from teamspawner.sim.demo.terminal import announce, forget, open_page, write_ready_file
 from teamspawner.sim.kubeconfig import Access, read_kubeconfig, write_kubeconfig
 from teamspawner.sim.node.process import Reaper, dies_with_parent
 
@@ -81,7 +79,10 @@ async def run(plan: Plan) -> None:
     Raises:
         DemoError: When the port is taken, the API server cannot be used, or the hub ended.
     """
-    port = _port(plan.port)
+    try:
+        port = choose_port(plan.port)
+    except ValueError as error:
+        raise DemoError(str(error), 2) from error
     folder = Path(tempfile.mkdtemp(prefix="teamspawner-demo-"))
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -94,7 +95,7 @@ async def run(plan: Plan) -> None:
             await _Demo(plan, folder, port, reaper).serve(kubeconfig, over)
     finally:
         await reaper.close()
-        _forget(plan.ready_file)
+        forget(plan.ready_file)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -208,10 +209,10 @@ class _Demo:
         self._reaper.add(hub.pid)
         try:
             ended, stop = asyncio.ensure_future(hub.wait()), asyncio.ensure_future(over.wait())
-            ready = asyncio.ensure_future(_answers(f"{self._url}/hub/health"))
+            ready = asyncio.ensure_future(answers(f"{self._url}/hub/health", _READY_S))
             await asyncio.wait({ended, stop, ready}, return_when=asyncio.FIRST_COMPLETED)
             if ready.done() and not ready.exception() and not ended.done():
-                _announce(self._plan, self._url, self._password, kubeconfig)
+                self._tell(kubeconfig)
                 await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
             if not over.is_set():
@@ -219,6 +220,21 @@ class _Demo:
         finally:
             await _stop_hub(hub)
             self._reaper.discard(hub.pid)
+
+    def _tell(self, kubeconfig: Path) -> None:
+        plan = self._plan
+        if plan.ready_file:
+            about = {
+                "url": self._url,
+                "users": plan.scenario.users,
+                "password": self._password,
+                "kubeconfig": str(kubeconfig.absolute()),
+                "pid": os.getpid(),
+            }
+            write_ready_file(plan.ready_file, about)
+        announce(plan.scenario, self._url, self._password, kubeconfig)
+        if plan.browser:
+            open_page(self._url)
 
     async def _start(self) -> asyncio.subprocess.Process:
         path = self._folder / "settings.json"
@@ -250,7 +266,7 @@ class _Demo:
         return {
             "folder": str(self._folder),
             "url": self._url,
-            "hub_url": f"http://127.0.0.1:{_free_port()}",
+            "hub_url": f"http://127.0.0.1:{free_port()}",
             "password": self._password,
             "users": self._plan.scenario.users,
             "admins": self._plan.scenario.admins,
@@ -288,80 +304,3 @@ async def _stop_hub(hub: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         hub.kill()
         await hub.wait()
-
-
-async def _answers(url: str) -> None:
-    """Return once the hub answers.
-
-    Raises:
-        TimeoutError: When it never does.
-    """
-    async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
-        while True:
-            with contextlib.suppress(aiohttp.ClientError):
-                async with session.get(url) as response:
-                    if response.status == 200:  # noqa: PLR2004
-                        return
-            await asyncio.sleep(0.1)
-
-
-def _announce(plan: Plan, url: str, password: str, kubeconfig: Path) -> None:
-    """Say on the terminal, and in the ready file, how to get in."""
-    users = plan.scenario.users
-    if plan.ready_file:
-        about = {"url": url, "users": users, "password": password,
-                 "kubeconfig": str(kubeconfig.absolute()), "pid": os.getpid()}  # fmt: skip
-        half = plan.ready_file.with_name(plan.ready_file.name + ".part")
-        half.touch(mode=0o600)
-        half.write_text(json.dumps(about))
-        half.replace(plan.ready_file)
-    width = max(map(len, users))
-    lines = [f"  {name:{width}}  {', '.join(groups) or 'no group'}"
-             + ("  (admin)" if name in plan.scenario.admins else "")
-             for name, groups in users.items()]  # fmt: skip
-    print(  # noqa: T201
-        f"\nTeamSpawner demo: {url}\n\nPassword, for everyone: {password}\n"
-        "Users and their groups:\n"
-        + "\n".join(lines)
-        + f"\n\nThe cluster:  export KUBECONFIG={kubeconfig}\n              kubectl get nodes\n"
-        "Ctrl-C ends it all.\n",
-        flush=True,
-    )
-    if plan.browser and sys.stdout.isatty():
-        webbrowser.open(url)
-
-
-def _forget(ready_file: Path | None) -> None:
-    """Remove the ready file, unless another demo has written it since."""
-    with contextlib.suppress(OSError, ValueError):
-        if ready_file and json.loads(ready_file.read_text()).get("pid") == os.getpid():
-            ready_file.unlink()
-
-
-def _port(wanted: int | None) -> int:
-    """Return a free port.
-
-    Raises:
-        DemoError: When the one that was asked for is taken.
-    """
-    if wanted is not None:
-        if wanted and not _is_free(wanted):
-            raise DemoError(f"--port {wanted}: taken; choose another, or 0 for any free one", 2)
-        return wanted or _free_port()
-    return next((port for port in range(8000, 8100) if _is_free(port)), 0) or _free_port()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,7 +12,7 @@ from teamspawner.sim.server.refusal import forbidden, not_found
 from teamspawner.sim.server.schema import canonical
 from teamspawner.sim.server.store import Store, Thing
 
-__all__ = ["admit", "admit_to_namespace", "mutate", "refresh_quotas"]
+__all__ = ["admit", "admit_to_namespace", "mutate", "refresh_quotas", "set_priority"]
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _BUILT_IN = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
@@ -44,7 +44,7 @@ def mutate(store: Store, kind: Kind, thing: dict[str, Any]) -> None:
     """
     if kind.kind == "Pod":
         limits.fill_pod(_in_namespace(store, "limitranges.", thing), thing)
-        _priority(store, thing)
+        set_priority(store, thing)
         _default_tolerations(thing["spec"])
         _runtime_class(store, thing)
     elif kind.kind == "PersistentVolumeClaim":
@@ -98,7 +98,12 @@ def _contents(store: Store, namespace: str) -> Iterator[tuple[Kind, Thing]]:
                     yield kind, thing
 
 
-def _priority(store: Store, pod: dict[str, Any]) -> None:
+def set_priority(store: Store, pod: dict[str, Any]) -> None:
+    """Give a pod the priority of its class, in place.
+
+    Raises:
+        Refusal: 403 when there is no such class.
+    """
     spec = pod["spec"]
     name = spec.get("priorityClassName", "")
     classes = store.all("priorityclasses.scheduling.k8s.io").values()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from aiohttp import web
 
 from teamspawner.sim.server import subresources
 from teamspawner.sim.server.answers import Answer, write_answer, write_watch
+from teamspawner.sim.server.body import as_map, delete_options, options_of, read_body
 from teamspawner.sim.server.discovery import discover
 from teamspawner.sim.server.events import shown
 from teamspawner.sim.server.faults import Fault, Faults
@@ -25,7 +24,6 @@ from teamspawner.sim.server.patch import json_patch, merge_patch, strategic_patc
 from teamspawner.sim.server.rbac import Action, Caller, allowed
 from teamspawner.sim.server.refusal import (
     Refusal,
-    bad_request,
     forbidden,
     no_such_path,
     not_supported,
@@ -43,7 +41,6 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": merge_patch,
     "application/strategic-merge-patch+json": strategic_patch,
 }
-_BODIES = frozenset({"application/json", "application/yaml"})
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 
 
@@ -192,10 +189,10 @@ class ApiServer:
             return self._read(request, route)
         if method == "PATCH":
             return await self._patch(request, route)
-        body = await _body(request)
-        options = _options(request, body if method == "DELETE" else {})
+        body = await read_body(request)
+        options = options_of(request, body if method == "DELETE" else {})
         if method == "DELETE":
-            return self._delete(request, route, _delete_options(request, body), options)
+            return self._delete(request, route, delete_options(request, body), options)
         if (route.part and route.part != "status") or not route.kind.writable:
             return self._special(route, caller, body, options)
         if method == "PUT":
@@ -231,7 +228,7 @@ class ApiServer:
                 f" {', '.join(_PATCHES)}"
             )
             raise Refusal(415, "UnsupportedMediaType", told)
-        change, options = await _body(request), _options(request, {})
+        change, options = await read_body(request), options_of(request, {})
         thing = self.api.patch(route, lambda old: apply(old, change), options)
         return self._one(route.kind, thing, options)
 
@@ -256,16 +253,16 @@ class ApiServer:
 
     def _special(self, route: Route, caller: Caller, body: Any, options: Options) -> Answer:
         if not route.kind.writable:
-            answer = subresources.review(self.api.store, caller, route.kind.kind, _map(body))
+            answer = subresources.review(self.api.store, caller, route.kind.kind, as_map(body))
             about = {"kind": route.kind.kind, "apiVersion": route.kind.api_version}
             return Answer({**about, **answer}, 201)
         if route.part == "token":
             token = subresources.token_for(
-                self.api, self.tokens, route.namespace, route.name, _map(body)
+                self.api, self.tokens, route.namespace, route.name, as_map(body)
             )
             return Answer(token, 201)
         act = {"binding": subresources.bind, "eviction": subresources.evict}[route.part]
-        return Answer(act(self.api, route.namespace, route.name, _map(body), options), 201)
+        return Answer(act(self.api, route.namespace, route.name, as_map(body), options), 201)
 
     def _one(self, kind: Kind, thing: Any, options: Options, status: int = 200) -> Answer:
         return Answer(shown(kind, thing), status, kind=kind, warnings=tuple(options.warnings))
@@ -273,54 +270,6 @@ class ApiServer:
 
 def _flag(request: web.Request, name: str) -> bool:
     return request.query.get(name, "").lower() in {"true", "1", "t"}
-
-
-def _map(body: Any) -> Mapping[str, Any]:
-    if not isinstance(body, Mapping):
-        raise bad_request("the body of the request is not an object")
-    return body
-
-
-async def _body(request: web.Request) -> Any:
-    """Read the body, JSON or YAML; an empty one is an empty object."""
-    data = await request.read()
-    if not data:
-        return {}
-    if request.method in {"POST", "PUT"} and request.content_type not in _BODIES:
-        told = "the body of the request was in an unknown format - accepted media types include:"
-        raise Refusal(415, "UnsupportedMediaType", f"{told} application/json, application/yaml")
-    read = yaml.safe_load if request.content_type == "application/yaml" else json.loads
-    try:
-        body = read(data)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
-    return {} if body is None else body
-
-
-def _options(request: web.Request, body: Any) -> Options:
-    sent = request.query.getall("dryRun", []) or (
-        body.get("dryRun") or [] if isinstance(body, Mapping) else []
-    )
-    if any(one not in {"All", ""} for one in sent):
-        told = f'Unsupported value: "{sent[0]}": supported values: "All"'
-        raise Refusal(422, "Invalid", f"dryRun: {told}")
-    validation = request.query.get("fieldValidation") or "Warn"
-    if validation not in {"Strict", "Warn", "Ignore"}:
-        raise Refusal(422, "Invalid", f'fieldValidation: Unsupported value: "{validation}"')
-    return Options(dry_run="All" in sent, validation=validation)
-
-
-def _delete_options(request: web.Request, body: Any) -> dict[str, Any]:
-    options = dict(_map(body))
-    query = request.query
-    if query.get("gracePeriodSeconds"):
-        options["gracePeriodSeconds"] = query["gracePeriodSeconds"]
-    if query.get("propagationPolicy"):
-        options["propagationPolicy"] = query["propagationPolicy"]
-    grace = options.get("gracePeriodSeconds")
-    if grace is not None and not str(grace).isdecimal():
-        raise bad_request(f"gracePeriodSeconds: Invalid value: {grace!r}")
-    return options | ({"gracePeriodSeconds": int(grace)} if grace is not None else {})
 
 
 def _deleted(kind: Kind, thing: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,9 @@ class Api:
         thing["metadata"] |= {"creationTimestamp": born} if born else {}
         thing = events.stored(kind, thing)
         apply_defaults(kind, thing)
+        if kind.kind == "Pod" and "priority" not in thing["spec"]:
+            with contextlib.suppress(Refusal):  # a class that is gone meanwhile counts as none
+                admission.set_priority(self.store, thing)
         return self._keep(kind, (namespace, thing["metadata"]["name"]), thing, Options())
 
     def replace(self, route: Route, body: Any, options: Options | None = None) -> Thing:
@@ -213,14 +217,14 @@ class Api:
         if kind.namespaced:
             admission.refresh_quotas(self.store, key[0])
         if kind.kind == "Namespace" and "deletionTimestamp" in kept["metadata"]:
-            deletion.empty_namespace(self, key[1])
+            deletion.empty_namespace(self.store, key[1], self.delete)
         return self.store.get(kind.storage, key) or kept
 
     def _remove(self, kind: Kind, key: tuple[str, str]) -> Thing:
         last = self.store.remove(kind.storage, key)
         if kind.namespaced:
             admission.refresh_quotas(self.store, key[0])
-        deletion.collect(self, last)
+        deletion.collect(self.store, last, self.delete)
         return last
 
 

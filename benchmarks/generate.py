@@ -1,0 +1,370 @@
+"""A cluster as an API server would tell of it: nodes, pods and events, from a fixed seed.
+
+Objects are as big as real ones: managed fields, labels of feature discovery, images,
+probes, conditions. With ``TEAMSPAWNER_TRACES`` the shapes of nodes and the requests of pods
+are those of a production cluster; without it they are of the same kind.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZES = {"S": (100, 3_000), "M": (1_000, 30_000), "L": (5_000, 150_000)}
+EVENTS = 20_000
+_FINISHED = 0.12
+_UNBOUND = 0.02
+_NODE_INFO = (
+    "architecture",
+    "bootID",
+    "containerRuntimeVersion",
+    "kernelVersion",
+    "kubeProxyVersion",
+    "kubeletVersion",
+    "machineID",
+    "operatingSystem",
+    "osImage",
+    "systemUUID",
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where one generated cluster lies.
+
+    Attributes:
+        nodes: Node objects joined by commas; ``pods`` likewise.
+        events: Watch events of pods, one a line.
+    """
+
+    folder: Path
+    nodes: Path
+    pods: Path
+    events: Path
+    facts: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Files:
+        return cls(
+            folder,
+            folder / "nodes.json",
+            folder / "pods.json",
+            folder / "events.ndjson",
+            folder / "facts.json",
+        )
+
+
+def generate(folder: Path, nodes: int, pods: int, seed: int = 7) -> Files:
+    """Write a cluster; return at once when it is there already."""
+    files = Files.of(folder)
+    if files.facts.exists():
+        return files
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(seed)
+    shapes, requests = _shapes(rng), _requests(rng)
+    offsets = {"nodes": _write(files.nodes, _nodes(rng, nodes, shapes))}
+    made: list[bytes] = []
+    offsets["pods"] = _write(files.pods, _pods(rng, pods, nodes, requests, made))
+    _events(rng, files.events, made)
+    files.facts.write_text(json.dumps(offsets))
+    return files
+
+
+def _write(path: Path, items: Iterable[bytes]) -> list[int]:
+    offsets, at = [], 0
+    with path.open("wb") as out:
+        for item in items:
+            if at:
+                out.write(b",")
+                at += 1
+            offsets.append(at)
+            out.write(item)
+            at += len(item)
+    return [*offsets, at + 1]
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    folder = os.environ.get("TEAMSPAWNER_TRACES")
+    path = Path(folder) / name if folder else None
+    if path is None or not path.exists():
+        return []
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def _shapes(rng: random.Random) -> list[tuple[int, int, int, str]]:
+    """Millicores, MiB, GPUs and model of the kinds of nodes there are."""
+    rows = _rows("gpu2023_nodes.csv")
+    if rows:
+        return [
+            (int(r["cpu_milli"]), int(r["memory_mib"]), int(r["gpu"] or 0), r["model"])
+            for r in rows
+        ]
+    made = [(64_000, 262_144, 0, ""), (96_000, 524_288, 8, "A100"), (32_000, 131_072, 4, "T4")]
+    return [rng.choice(made) for _ in range(200)]
+
+
+def _requests(rng: random.Random) -> list[tuple[int, int, int]]:
+    """Millicores, MiB and whole GPUs that pods ask for."""
+    rows = _rows("gpu2023_pods.csv")
+    if rows:
+        return [
+            (int(r["cpu_milli"]), int(r["memory_mib"]), int(r["num_gpu"] or 0)) for r in rows[:800]
+        ]
+    return [
+        (rng.choice([100, 250, 1000, 2000]), rng.choice([256, 1024, 4096]), 0) for _ in range(300)
+    ]
+
+
+def _managed(rng: random.Random, fields: int) -> list[dict]:
+    tree = {f"f:field-{rng.randrange(10**6)}": {".": {}, f"f:sub{i}": {}} for i in range(fields)}
+    return [
+        {
+            "manager": manager,
+            "operation": "Update",
+            "apiVersion": "v1",
+            "time": "2026-11-01T10:00:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:metadata": tree},
+        }
+        for manager in ("kube-controller-manager", "kubelet")
+    ]
+
+
+def _nodes(
+    rng: random.Random, count: int, shapes: list[tuple[int, int, int, str]]
+) -> Iterator[bytes]:
+    for number in range(count):
+        cpu, memory, gpus, model = shapes[number % len(shapes)]
+        yield json.dumps(
+            _node(rng, number, (cpu, memory, gpus, model)), separators=(",", ":")
+        ).encode()
+
+
+def _node(rng: random.Random, number: int, shape: tuple[int, int, int, str]) -> dict:
+    cpu, memory, gpus, model = shape
+    name = f"node-{number:05d}"
+    labels = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/zone": f"zone-{number % 3}",
+        "pool": "gpu" if gpus else "cpu",
+        **{f"feature.node.kubernetes.io/cpu-cpuid.{i:03d}": "true" for i in range(31)},
+    }
+    allocatable = {"cpu": f"{cpu}m", "memory": f"{memory}Mi", "pods": "250"}
+    if gpus:
+        labels |= {"nvidia.com/gpu.product": model, "nvidia.com/gpu.count": str(gpus)}
+        labels |= {f"nvidia.com/gpu.fact-{i}": "true" for i in range(12)}
+        allocatable["nvidia.com/gpu"] = str(gpus)
+    conditions = [
+        {"type": kind, "status": status, "reason": f"Kubelet{kind}", "message": "x" * 60}
+        for kind, status in (
+            ("Ready", "True"),
+            ("MemoryPressure", "False"),
+            ("DiskPressure", "False"),
+        )
+    ]
+    images = [
+        {
+            "names": [f"registry.example/team/image-{rng.randrange(999)}@sha256:{'0' * 64}"],
+            "sizeBytes": 1,
+        }
+        for _ in range(rng.randint(8, 20))
+    ]
+    return {
+        "kind": "Node",
+        "apiVersion": "v1",
+        "metadata": {
+            "name": name,
+            "uid": f"11111111-0000-0000-0000-{number:012d}",
+            "resourceVersion": str(1000 + number),
+            "labels": labels,
+            "annotations": {f"note.example/{i}": "y" * 80 for i in range(8)},
+            "managedFields": _managed(rng, 44),
+        },
+        "spec": {"podCIDR": "10.0.0.0/24"},
+        "status": {
+            "capacity": allocatable,
+            "allocatable": allocatable,
+            "conditions": conditions,
+            "images": images,
+            "nodeInfo": dict.fromkeys(_NODE_INFO, "z" * 20),
+        },
+    }
+
+
+def _pods(
+    rng: random.Random,
+    count: int,
+    nodes: int,
+    requests: list[tuple[int, int, int]],
+    made: list[bytes],
+) -> Iterator[bytes]:
+    workloads = [_workload(rng, number, requests) for number in range(max(20, count // 100))]
+    for number in range(count):
+        pod = _pod(rng, number, nodes, rng.choice(workloads))
+        text = json.dumps(pod, separators=(",", ":")).encode()
+        if (
+            len(made) < 4_000
+            and pod["spec"].get("nodeName")
+            and pod["status"]["phase"] == "Running"
+        ):
+            made.append(text)
+        yield text
+
+
+def _workload(rng: random.Random, number: int, requests: list[tuple[int, int, int]]) -> dict:
+    cpu, memory, gpus = rng.choice(requests)
+    asked = {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}
+    if gpus:
+        asked["nvidia.com/gpu"] = str(gpus)
+    env = [{"name": f"SETTING_{i}", "value": f"value-{rng.randrange(10**6)}"} for i in range(34)]
+    probe = {"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTP"}, "periodSeconds": 10}
+    mounts = [
+        {"name": "config", "mountPath": "/etc/app"},
+        {
+            "name": "token",
+            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+            "readOnly": True,
+        },
+    ]
+    container = {
+        "name": "main",
+        "image": f"registry.example/team/app-{number}:v1",
+        "resources": {"limits": asked, "requests": asked},
+        "env": env,
+        "livenessProbe": probe,
+        "readinessProbe": probe,
+        "volumeMounts": mounts,
+        "terminationMessagePath": "/dev/termination-log",
+        "imagePullPolicy": "IfNotPresent",
+    }
+    sidecar = {
+        **container,
+        "name": "proxy",
+        "resources": {"requests": {"cpu": "10m"}},
+        "env": env[:4],
+    }
+    return {
+        "number": number,
+        "stateful": rng.random() < 0.05,
+        "containers": [container, sidecar] if rng.random() < 0.4 else [container],
+        "managed": _managed(rng, 18),
+        "namespace": f"team-{number % 40}",
+        "priority": rng.choice([0, 0, 0, 100]),
+    }
+
+
+def _pod(rng: random.Random, number: int, nodes: int, of: dict) -> dict:
+    name = f"app-{of['number']}-{number:06x}"
+    labels = {"app": f"app-{of['number']}", "pod-template-hash": f"{of['number']:010x}"}
+    if of["stateful"]:
+        labels["statefulset.kubernetes.io/pod-name"] = name
+    chance = rng.random()
+    phase = "Succeeded" if chance < _FINISHED else "Running"
+    bound = not (phase == "Running" and rng.random() < _UNBOUND)
+    if not bound:
+        phase = "Pending"
+    tolerations = [
+        {
+            "key": f"node.kubernetes.io/{why}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": 300,
+        }
+        for why in ("not-ready", "unreachable")
+    ]
+    statuses = [
+        {
+            "name": c["name"],
+            "image": c["image"],
+            "imageID": f"sha256:{'0' * 64}",
+            "containerID": f"containerd://{number:064x}",
+            "ready": True,
+            "restartCount": 0,
+            "resources": c["resources"],
+            "allocatedResources": c["resources"].get("requests"),
+            "state": {"running": {"startedAt": "2026-11-01T10:00:00Z"}},
+        }
+        for c in of["containers"]
+    ]
+    conditions = [
+        {
+            "type": kind,
+            "status": "True" if bound else "False",
+            "lastTransitionTime": "2026-11-01T10:00:00Z",
+        }
+        for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+    ]
+    spec = {
+        "containers": of["containers"],
+        "schedulerName": "default-scheduler",
+        "serviceAccountName": "default",
+        "restartPolicy": "Always",
+        "priority": of["priority"],
+        "preemptionPolicy": "PreemptLowerPriority",
+        "tolerations": tolerations,
+        "volumes": [
+            {"name": "config", "configMap": {"name": f"config-{of['number']}", "defaultMode": 420}},
+            {
+                "name": "token",
+                "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]},
+            },
+        ],
+    }
+    status = {"phase": phase, "conditions": conditions, "qosClass": "Burstable"}
+    if bound:
+        spec["nodeName"] = f"node-{rng.randrange(nodes):05d}"
+        status |= {"containerStatuses": statuses, "podIP": "10.1.2.3", "hostIP": "10.0.0.1"}
+    return {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {
+            "name": name,
+            "namespace": of["namespace"],
+            "uid": f"00000000-0000-0000-0000-{number:012x}",
+            "resourceVersion": str(10_000 + number),
+            "creationTimestamp": "2026-11-01T10:00:00Z",
+            "labels": labels,
+            "annotations": {"checksum/config": "0" * 64},
+            "ownerReferences": [
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "ReplicaSet",
+                    "name": f"app-{of['number']}",
+                    "uid": "x" * 36,
+                }
+            ],
+            "managedFields": of["managed"],
+        },
+        "spec": spec,
+        "status": status,
+    }
+
+
+def _events(rng: random.Random, path: Path, pods: list[bytes]) -> None:
+    """Mostly status updates that weigh nothing; a tenth come, a tenth go."""
+    gone: list[bytes] = []
+    with path.open("wb") as out:
+        for number in range(EVENTS):
+            chance = rng.random()
+            if chance < 0.1 and len(pods) > 10:
+                kind, item = b"DELETED", pods.pop(rng.randrange(len(pods)))
+                gone.append(item)
+            elif chance < 0.2 and gone:
+                kind, item = b"ADDED", gone.pop()
+                pods.append(item)
+            else:
+                kind, item = b"MODIFIED", rng.choice(pods)
+            item = _versioned(item, 900_000 + number)
+            out.write(b'{"type":"' + kind + b'","object":' + item + b"}\n")
+
+
+def _versioned(item: bytes, version: int) -> bytes:
+    at = item.index(b'"resourceVersion":"') + len(b'"resourceVersion":"')
+    return item[:at] + str(version).encode() + item[item.index(b'"', at) :]

@@ -1,0 +1,146 @@
+"""What twelve variants cost: first, unchanged, and after a hundred nodes changed.
+
+``python -m benchmarks.offers NODES PODS`` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import time
+from typing import Any
+
+from teamspawner.capacity import judge
+from teamspawner.capacity.index import FitIndex
+from teamspawner.capacity.objects import EMPTY, Candidate, Node, Pod, PodSpec, VolumeUse
+from teamspawner.capacity.rules import Rules
+from teamspawner.cluster.state import State
+
+_ROUNDS = 30
+
+
+def candidates(volume: str = "") -> list[Candidate]:
+    """Four sizes of CPU, and GPU variants of four models with one and two devices."""
+    volumes = (VolumeUse("claim", volume),) if volume else ()
+    made = [({"cpu": 1000 * n, "memory": n << 32}, {}) for n in (1, 2, 8, 32)]
+    for model in ("A100", "T4", "V100M32", "A10"):
+        for count in (1, 2):
+            made.append(
+                (
+                    {"cpu": 6000 * count, "memory": count << 35, "nvidia.com/gpu": count},
+                    {"nvidia.com/gpu.product": model},
+                )
+            )
+    return [
+        Candidate(Pod("hub", EMPTY, PodSpec(requests, node_selector=labels, volumes=volumes)))
+        for requests, labels in made
+    ]
+
+
+def filled(nodes: int, pods: int) -> State:
+    """A state with nodes and pods on them, put there without a wire."""
+    rng, state = random.Random(3), State(Rules())
+    models = ["", "", "A100", "T4", "V100M32", "A10"]
+    kinds = [
+        Pod(
+            f"team-{i % 40}",
+            EMPTY,
+            PodSpec({"cpu": 250 * (1 + i % 12), "memory": (1 + i % 8) << 28}),
+        )
+        for i in range(200)
+    ]
+    holder = Pod("gpu", EMPTY, PodSpec({"cpu": 1000, "nvidia.com/gpu": 1}))
+    for number in range(nodes):
+        model, name = models[number % len(models)], f"node-{number:05d}"
+        allocatable = {"cpu": 64_000, "memory": 256 << 30, "pods": 250}
+        if model:
+            allocatable["nvidia.com/gpu"] = 4
+        labels = {"kubernetes.io/hostname": name, "nvidia.com/gpu.product": model}
+        state._nodes[name] = Node(name, labels, allocatable=allocatable)
+        state._dirty_nodes.add(name)
+    kinds_of = {id(pod): state.pods.recogniser.kind_of(pod) for pod in (*kinds, holder)}
+    for number in range(pods):
+        node = f"node-{number % nodes:05d}"
+        pod = (
+            holder
+            if "A1" in models[number % nodes % len(models)] and rng.random() < 0.1
+            else rng.choice(kinds)
+        )
+        state.pods._place(f"uid-{number}", node, kinds_of[id(pod)])
+    for kind in list(state.unseen):
+        state.seen(kind)
+    return state
+
+
+def measure(nodes: int, pods: int) -> dict[str, Any]:
+    """Milliseconds for the twelve together, by what changed since the last time."""
+    state, index, asked = filled(nodes, pods), FitIndex(Rules()), candidates()
+    snapshot = state.snapshot(None)
+    begun = time.process_time()
+    for each in asked:
+        index.verdict(each, snapshot)
+    first = time.process_time() - begun
+    begun = time.process_time()
+    full = [judge(each, snapshot, Rules()) for each in asked]
+    plain = time.process_time() - begun
+    agree = all(
+        (v.status, v.nodes, v.count) == (w.status, w.nodes, w.count)
+        for v, w in zip((index.verdict(each, snapshot) for each in asked), full, strict=True)
+    )
+    changed = {count: _after(state, index, asked, count) for count in (0, 1, 10, 100)}
+    people = _people(state, index)
+    return {
+        "nodes": nodes,
+        "pods": pods,
+        "agree": agree,
+        "judge_ms": plain * 1000,
+        "first_ms": first * 1000,
+        "new_person_with_a_home_ms": people,
+        **{f"after_{count}_nodes_ms": ms for count, ms in changed.items()},
+    }
+
+
+def _after(state: State, index: FitIndex, asked: list[Candidate], count: int) -> float:
+    """Median time for a snapshot and twelve verdicts after so many nodes changed."""
+    rng, times = random.Random(5), []
+    pod = state.pods.recogniser.kind_of(Pod("x", EMPTY, PodSpec({"cpu": 100})))
+    names = sorted(state._nodes)
+    for turn in range(_ROUNDS):
+        for name in rng.sample(names, count):
+            state.pods._place(f"new-{count}-{turn}-{name}", name, pod)
+            state.pod_changed()
+        begun = time.process_time()
+        snapshot = state.snapshot(None)
+        for each in asked:
+            index.verdict(each, snapshot)
+        times.append(time.process_time() - begun)
+    return statistics.median(times) * 1000
+
+
+def _people(state: State, index: FitIndex) -> float:
+    """Median time of the first listing of somebody whose home volume is bound anywhere."""
+    from teamspawner.capacity.objects import Claim, Volume
+
+    times = []
+    for number in range(5):
+        name = f"home-{number}"
+        state._others["persistentvolumeclaims"][name] = Claim("hub", name, "u", volume=name)
+        state._others["persistentvolumes"][name] = Volume(
+            name, csi_driver="csi.example", csi_handle=name, claim=("hub", name, "u"), phase="Bound"
+        )
+    state._dirty_kinds.update({"persistentvolumeclaims", "persistentvolumes"})
+    state._grow()
+    snapshot = state.snapshot(None)
+    for number in range(5):
+        asked = candidates(f"home-{number}")
+        begun = time.process_time()
+        for each in asked:
+            index.verdict(each, snapshot)
+        times.append(time.process_time() - begun)
+    return statistics.median(times) * 1000
+
+
+if __name__ == "__main__":
+    json.dump(measure(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)

@@ -1,0 +1,109 @@
+"""A stand-in for the API server: pages and streams cut from files, in a process of its own.
+
+``python -m benchmarks.server FOLDER`` prints its port and serves until it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.generate import Files
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_VERSION = "890000"
+
+
+class Server:
+    """Serves one generated cluster."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = Files.of(folder)
+        self.offsets = json.loads(self.files.facts.read_text())
+        self.maps = {kind: self._map(getattr(self.files, kind)) for kind in ("nodes", "pods")}
+
+    @staticmethod
+    def _map(path: Path) -> mmap.mmap:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                target = urlsplit(head.split(b" ", 2)[1].decode())
+                query = {name: values[0] for name, values in parse_qs(target.query).items()}
+                kind = target.path.rpartition("/")[2]
+                if kind not in self.maps:
+                    self._status(writer, b"404 Not Found")
+                elif query.get("watch", "").lower() in {"1", "true"}:
+                    await self._watch(writer, kind, query)
+                    return
+                else:
+                    await self._list(writer, kind, query)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    @staticmethod
+    def _status(writer: asyncio.StreamWriter, status: bytes) -> None:
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+
+    async def _list(self, writer: asyncio.StreamWriter, kind: str, query: dict[str, str]) -> None:
+        offsets, held = self.offsets[kind], self.maps[kind]
+        count = len(offsets) - 1
+        begin, limit = int(query.get("continue", "0")), int(query.get("limit", "0"))
+        end = min(begin + limit, count) if limit else count
+        meta = {"resourceVersion": _VERSION, "continue": str(end) if end < count else ""}
+        front = b'{"kind":"List","apiVersion":"v1","metadata":' + json.dumps(meta).encode()
+        front += b',"items":['
+        size = offsets[end] - 1 - offsets[begin]
+        length = len(front) + size + 2
+        writer.write(_HEAD + f"Content-Length: {length}\r\n\r\n".encode() + front)
+        writer.write(held[offsets[begin] : offsets[begin] + size])
+        writer.write(b"]}")
+        await writer.drain()
+
+    async def _watch(self, writer: asyncio.StreamWriter, kind: str, query: dict[str, str]) -> None:
+        writer.write(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        if query.get("sendInitialEvents") == "true":
+            await self._initial(writer, kind)
+        if kind == "pods" and self.files.folder.joinpath("send-events").exists():
+            with self.files.events.open("rb") as file:
+                while block := file.read(1 << 18):
+                    await _chunk(writer, block)
+        await asyncio.sleep(3600)
+
+    async def _initial(self, writer: asyncio.StreamWriter, kind: str) -> None:
+        offsets, held = self.offsets[kind], self.maps[kind]
+        for first in range(0, len(offsets) - 1, 20):
+            parts = []
+            for index in range(first, min(first + 20, len(offsets) - 1)):
+                item = held[offsets[index] : offsets[index + 1] - 1]
+                parts.append(b'{"type":"ADDED","object":' + item + b"}\n")
+            await _chunk(writer, b"".join(parts))
+        notes = {"k8s.io/initial-events-end": "true"}
+        meta = {"resourceVersion": _VERSION, "annotations": notes}
+        end = {"type": "BOOKMARK", "object": {"kind": "x", "metadata": meta}}
+        await _chunk(writer, json.dumps(end).encode() + b"\n")
+
+
+async def _chunk(writer: asyncio.StreamWriter, block: bytes) -> None:
+    writer.write(f"{len(block):x}\r\n".encode() + block + b"\r\n")
+    await writer.drain()
+
+
+async def main() -> None:
+    server = Server(Path(sys.argv[1]))
+    listening = await asyncio.start_server(server.answer, "127.0.0.1", 0, limit=1 << 20)
+    print(listening.sockets[0].getsockname()[1], flush=True)
+    await listening.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

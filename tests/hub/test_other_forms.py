@@ -1,0 +1,89 @@
+"""Hubs without map or list, with the stock form, and with lists made by a function."""
+
+import pytest
+
+from tests.hub.hubs import a_hub
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
+
+
+def nothing(_spawner):
+    return []
+
+
+async def as_dictionary(_spawner):
+    return {
+        "b": {"slug": "big", "display_name": "<b>Big</b>"},
+        "a": {"slug": "small", "display_name": "Small"},
+    }
+
+
+def kube(cluster, **more):
+    return {
+        "namespace": "hub",
+        "port": cluster.port,
+        "image": "x",
+        "storage_pvc_ensure": False,
+        **more,
+    }
+
+
+async def test_without_map_and_list_there_is_one_judged_offer_the_plain_server(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, profile_list=[], cpu_guarantee=1)) as hub:
+        ada = await hub.someone("ada")
+        (offer,) = (await ada.call("GET", "/teamspawner/offers")).json["offers"]
+        assert (offer["verdict"], offer["requests"]["cpu_millicores"]) == ("FITS_NOW", 1000)
+        page = await ada.browse("GET", "/hub/spawn")
+        assert page.status == 200
+        assert (await ada.start()).status == 201
+        await ada.stop()
+
+
+async def test_a_plain_server_too_large_for_the_cluster_is_refused(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, cpu_guarantee=1000)) as hub:
+        ada = await hub.someone("ada")
+        assert (await ada.start()).status == 409
+
+
+async def test_a_function_that_lists_nothing_refuses_and_starts_no_plain_server(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, profile_list=nothing)) as hub:
+        ada = await hub.someone("ada")
+        assert (await ada.browse("GET", "/hub/spawn")).status == 200
+        for options in (None, {}, {"profile": "default"}):
+            assert (await ada.start(options)).status == 403
+        assert not any("ada" in pod["metadata"]["name"] for pod in await cluster.pods())
+
+
+async def test_a_list_made_as_a_dictionary_is_sorted_by_its_keys(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, profile_list=as_dictionary)) as hub:
+        ada = await hub.someone("ada")
+        offers = (await ada.call("GET", "/teamspawner/offers")).json["offers"]
+        assert [each["slug"] for each in offers] == ["small", "big"]
+        assert "<b>Big</b>" not in (await ada.browse("GET", "/hub/spawn")).text
+
+
+async def test_kubespawners_own_form_shows_verdicts_in_its_descriptions(cluster, tmp_path):
+    profiles = [
+        {
+            "slug": "small",
+            "display_name": "Small",
+            "description": "For a start.",
+            "kubespawner_override": {"cpu_guarantee": 1, "environment": {"SECRET": "hush"}},
+        },
+        {
+            "slug": "vast",
+            "display_name": "Vast",
+            "kubespawner_override": {"cpu_guarantee": 1000},
+        },
+    ]
+    shown = "{% for p in profile_list %}[{{ p.slug }}: {{ p.description }}]{% endfor %}"
+    form = shown + "{{ profile_list|tojson }}"
+    settings = kube(cluster, profile_list=profiles, profile_form_template=form)
+    async with a_hub(tmp_path, KubeSpawner=settings) as hub:
+        ada = await hub.someone("ada")
+        page = (await ada.browse("GET", "/hub/spawn")).text
+        assert "[small: For a start. Free now" in page
+        assert "No machine is large enough" in page
+        assert "hush" not in page
+        assert (await ada.post_form("/hub/spawn", {"profile": "small"})).status == 302
+        await ada.stop()

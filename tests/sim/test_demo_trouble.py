@@ -1,0 +1,53 @@
+"""The demo used wrongly, or without what it needs: a sentence, and an exit code."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from teamspawner.cli import main
+from teamspawner.sim.demo.ports import choose_port
+from teamspawner.sim.kubeconfig import Access, write_kubeconfig
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_told(taken, capsys):
+    assert main(["demo", "--no-browser", "--port", str(taken)]) == 2
+    assert f"--port {taken}: taken" in capsys.readouterr().err
+
+
+def test_without_a_wish_the_port_is_any_free_one():
+    assert choose_port(0) > 0
+    assert choose_port(None) > 0
+
+
+def test_a_kubeconfig_that_is_not_there_is_told(tmp_path, capsys):
+    path = tmp_path / "none"
+    assert main(["demo", "--no-browser", "--port", "0", "--kubeconfig", str(path)]) == 2
+    assert f"--kubeconfig {path}: No such file or directory" in capsys.readouterr().err
+
+
+def test_an_api_server_that_is_away_is_told(tmp_path, taken, capsys):
+    path = tmp_path / "config"
+    write_kubeconfig(path, Access("http://127.0.0.1:1", "", "token"), "default")
+    assert main(["demo", "--no-browser", "--port", "0", "--kubeconfig", str(path)]) == 3
+    assert "http://127.0.0.1:1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_hub_that_ends_by_itself_ends_the_demo_with_its_last_words(tmp_path, capsys, monkeypatch):
+    extra = tmp_path / "extra.py"
+    extra.write_text("raise SystemExit('the hub says no')")
+    monkeypatch.setenv("TEAMSPAWNER_DEMO_CONFIG", str(extra))
+    assert main(["demo", "--no-browser", "--port", "0", "--stub-servers"]) == 1
+    told = capsys.readouterr().err
+    assert "the hub ended with code" in told
+    assert "the hub says no" in told
