@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -56,7 +57,7 @@ class Connection:
                     await config.load_kube_config(kubeconfig, client_configuration=found)
                 else:
                     await config.load_config(client_configuration=found)
-            except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # whatever is wrong with a file or an exec plugin
                 what = f"no usable kubeconfig or service account: {error}"
                 raise ClusterError("reach", "the cluster", None, what) from error
             return found
@@ -83,10 +84,8 @@ class Connection:
         """Read the settings again, after our token was refused; without success, keep them."""
         if self._reload is None:
             return
-        try:
+        with contextlib.suppress(ClusterError):
             self._configuration = await self._reload()
-        except ClusterError:
-            return
         self._tls = None
 
     async def request_options(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from teamspawner.capacity.objects import (
     Volume,
 )
 from teamspawner.cluster import wire
+from teamspawner.cluster import wire_storage as stored
 from teamspawner.cluster.reading import (
     Source,
     disk_name,
@@ -54,8 +55,8 @@ def decode_claim(source: Source) -> Claim:
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.Claim)
-    meta, spec = meta_of(found.metadata), found.spec or wire.ClaimSpec()
+    found = read(source, stored.Claim)
+    meta, spec = meta_of(found.metadata), found.spec or stored.ClaimSpec()
     noted = notes(meta)
     asked = (spec.resources.requests or {}) if spec.resources else {}
     return Claim(
@@ -84,9 +85,9 @@ def decode_volume(source: Source) -> Volume:
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.PersistentVolume)
-    meta, spec = meta_of(found.metadata), found.spec or wire.VolumeSpec()
-    csi, claim = spec.csi or wire.CSISource(), spec.claim_ref
+    found = read(source, stored.PersistentVolume)
+    meta, spec = meta_of(found.metadata), found.spec or stored.VolumeSpec()
+    csi, claim = spec.csi or stored.CSISource(), spec.claim_ref
     plugin, disk = _built_in(spec)
     capacity = size((spec.capacity or {}).get("storage"), "spec.capacity.storage")
     return Volume(
@@ -108,7 +109,7 @@ def decode_volume(source: Source) -> Volume:
     )
 
 
-def _built_in(spec: wire.VolumeSpec) -> tuple[str, str]:
+def _built_in(spec: stored.VolumeSpec) -> tuple[str, str]:
     """Return the built-in driver of a volume and the disk it names; empty without one."""
     found = {
         "awsElasticBlockStore": spec.aws_elastic_block_store,
@@ -128,7 +129,7 @@ def decode_class(source: Source) -> StorageClass:
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.StorageClass)
+    found = read(source, stored.StorageClass)
     meta = meta_of(found.metadata)
     return StorageClass(
         name=meta.name or "",
@@ -153,7 +154,7 @@ def decode_attach_limits(source: Source) -> tuple[str, Resources, frozenset[str]
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.CSINode)
+    found = read(source, stored.CSINode)
     drivers = (found.spec.drivers if found.spec else None) or ()
     limits = {
         driver.name or "": driver.allocatable.count
@@ -171,7 +172,7 @@ def decode_tracked(source: Source) -> str | None:
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.CSIDriver)
+    found = read(source, stored.CSIDriver)
     name = meta_of(found.metadata).name
     return name if found.spec and found.spec.storage_capacity else None
 
@@ -182,7 +183,7 @@ def decode_capacity(source: Source) -> StorageCapacity:
     Raises:
         ObjectError: When it cannot be read.
     """
-    found = read(source, wire.StorageCapacity)
+    found = read(source, stored.StorageCapacity)
     return StorageCapacity(
         storage_class=found.storage_class_name or "",
         node_selector=selector_of(found.node_topology),
@@ -197,7 +198,7 @@ def decode_attachment(source: Source) -> Attachment:
     Raises:
         ObjectError: When it cannot be read.
     """
-    spec = read(source, wire.Attachment).spec or wire.AttachmentSpec()
+    spec = read(source, stored.Attachment).spec or stored.AttachmentSpec()
     volume = spec.source.persistent_volume_name if spec.source else None
     return Attachment(spec.node_name or "", spec.attacher or "", volume or "")
 

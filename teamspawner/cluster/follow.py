@@ -112,6 +112,8 @@ class Follower:
     _wait: float = 0.0
     _streams: bool = True
     _garbled: str = ""
+    _redo: bool = False
+    _open: aiohttp.ClientResponse | None = None
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -122,12 +124,16 @@ class Follower:
                 await asyncio.sleep(pause)
 
     def again(self) -> None:
-        """Make the list again at the next turn."""
-        self._version = ""
+        """Make the list again, now."""
+        self._redo = True
+        if self._open is not None:
+            self._open.close()
 
     async def _once(self) -> float:
         """Do one list or one watch; return how long to wait before the next."""
         begun = time.monotonic()
+        if self._redo:
+            self._redo, self._version = False, ""
         try:
             if self._version:
                 await self._watch(self._version)
@@ -139,12 +145,10 @@ class Follower:
         except AnsweredError as error:
             return await self._answered(error)
         except HalfError as error:
-            self._cut(f"half an answer: {error}")
             self._garble()
-            return self._backoff()
+            return self._troubled(error)
         except _TROUBLE as error:
-            self._cut(f"{type(error).__name__}: {error}"[:_WORDS])
-            return self._backoff()
+            return self._troubled(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watch never ends
             self._cut(f"unexpected {type(error).__name__}: {error}"[:_WORDS])
             self._version = ""
@@ -184,6 +188,12 @@ class Follower:
         self.receiver.finish()
         self._heard()
         self.synced.set()
+
+    def _troubled(self, error: Exception) -> float:
+        if self._redo:  # we ended it ourselves
+            return 0.0
+        self._cut(f"{type(error).__name__}: {error}"[:_WORDS])
+        return self._backoff()
 
     def _cut(self, why: str) -> None:
         if not self.trouble:
@@ -377,9 +387,11 @@ class _Answer:
                 raise await _refusal(response)
             finally:
                 response.close()
+        follower._open = response  # noqa: SLF001 - the other half of the same thing
         return response
 
     async def __aexit__(self, *_: object) -> None:
+        self.follower._open = None  # noqa: SLF001
         if self._response is not None:
             self._response.close()
 

@@ -147,6 +147,7 @@ class Watcher:
         self._clock = Clock()
         self._no_way = ""
         self._told = -1
+        self._versioned = False
 
     # --- life ---------------------------------------------------------------------------
 
@@ -276,7 +277,7 @@ class Watcher:
         async with connection.session() as session:
             self._session = session
             if self._given is None:
-                await self._find_scheduler(connection)
+                await self._find_scheduler()
             for kind in self._kinds:
                 receiver = receiver_for(kind, self._state, self._tell)
                 self._followers[kind] = Follower(
@@ -293,6 +294,8 @@ class Watcher:
                 for kind, follower in self._followers.items():
                     group.create_task(self._follow(kind, follower), name=f"watch {kind}")
                 group.create_task(self._keep_house(), name="watch housekeeping")
+                if self._given is None:
+                    group.create_task(self._keep_version(), name="watch version")
 
     def _source(self, kind: str) -> Source:
         source = KINDS[kind]
@@ -330,15 +333,19 @@ class Watcher:
             await asyncio.sleep(0.05)
             if self._state.unseen.isdisjoint(FIRST):  # until then it would be done again and again
                 self._state.settle(_AT_ONCE)
-            if self._given is None and self._state.pods.schedulers:
-                self._adopt(self._state.user_scheduler(self._namespace))
+            found = _TAG.search(self._state.user_scheduler(self._namespace))
+            if self._given is None and found is not None:
+                self._adopt(Rules.for_version(found[1]))
 
-    def _adopt(self, image: str) -> None:
-        """Judge for the version of an image; another way of counting needs all pods again."""
-        found = _TAG.search(image)
-        if found is None:
-            return
-        rules = Rules.for_version(found[1])
+    async def _keep_version(self) -> None:
+        """Ask again for the server's version until it is known; an old hub meets new servers."""
+        while True:
+            await asyncio.sleep(5 if not self._versioned else 600)
+            if not self._state.pods.schedulers:
+                await self._find_scheduler()
+
+    def _adopt(self, rules: Rules) -> None:
+        """Judge for another version; another way of counting needs all pods again."""
         if rules.minor == self._state.rules.minor:
             return
         self._log.info("Judging for kube-scheduler 1.%d", rules.minor)
@@ -346,9 +353,11 @@ class Watcher:
         if "pods" in self._followers:
             self._followers["pods"].again()
 
-    async def _find_scheduler(self, connection: Connection) -> None:
+    async def _find_scheduler(self) -> None:
         """Ask for the server's version; a scheduler of the hub's own is met among the pods."""
         assert self._session is not None
+        assert self._connection is not None
+        connection = self._connection
         try:
             options = await connection.request_options()
             timeout = aiohttp.ClientTimeout(total=5)
@@ -356,7 +365,8 @@ class Watcher:
                 f"{connection.base}/version", timeout=timeout, **options
             ) as answer:
                 found = await answer.json(content_type=None)
-            self._state.count_by(Rules.for_version(str(found.get("gitVersion", ""))))
+            self._adopt(Rules.for_version(str(found.get("gitVersion", ""))))
+            self._versioned = True
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
             self._log.info("The scheduler's version is not known (%s); taken as usual", error)
 

@@ -161,7 +161,7 @@ class Gate:
         scene = self._known.scene(profiles)
         choice = desk.admit(person, choices, scene)
         candidate = scene.pod_for(choice)
-        self._foretold = self._known.verdict(candidate, scene)
+        self._foretold = desk.verdict(candidate, scene)
         return self._reserve(choice, candidate, person)
 
     def _check_link(self, choices: tuple[Choice, ...]) -> None:

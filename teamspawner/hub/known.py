@@ -54,10 +54,6 @@ class Known:
         found = self.shapes().admission(candidate)
         return found or self.shared().index.verdict(candidate, snapshot)
 
-    def verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
-        """What is foretold of a pod; None when the cluster was never seen."""
-        return None if scene.snapshot is None else self.judge(candidate, scene.snapshot)
-
     def pod_for(self, choice: Choice) -> Candidate:
         """The very pod of a choice where it was made, else one of the choice's own numbers."""
         shaped = self.shapes().known(choice)

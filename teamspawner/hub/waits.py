@@ -23,7 +23,7 @@ def longest_s(parsed: Map | None, own_s: float) -> float:
     """
     tiers = parsed.tiers.values() if parsed else ()
     waits = [(tier.start_timeout or own_s) + (tier.wait or own_s) for tier in tiers]
-    return max(2 * own_s, *waits, 0.0)
+    return max(2 * own_s, own_s + _machine_s(parsed), *waits, 0.0)
 
 
 def wait_s(
@@ -41,7 +41,15 @@ def wait_s(
     waits = _tier_wait_s(choice, parsed, own_s, own_waits=own_waits)
     if foretold is None or foretold.status is Status.UNKNOWN:
         return max(waits, min(own_s, UNFORETOLD_S))
-    return max(waits, own_s) if foretold.status in HELP_FORETOLD else waits
+    if foretold.status not in HELP_FORETOLD:
+        return waits
+    return max(waits, own_s, _machine_s(parsed))
+
+
+def _machine_s(parsed: Map | None) -> float:
+    """How long to wait for a machine of a pool: twice what the slowest one usually takes."""
+    minutes = [pool.minutes or 0 for pool in parsed.pools] if parsed else []
+    return 2 * 60.0 * max(minutes, default=0)
 
 
 def _tier_wait_s(choice: Choice, parsed: Map | None, own_s: float, *, own_waits: bool) -> float:

@@ -2,7 +2,7 @@
 
 from teamspawner.map.groups import is_member, teams_of
 from teamspawner.map.load import Loaded, json_schema, load
-from teamspawner.map.schema import Accelerator, Cull, Image, Map, Team, Tier, Volume
+from teamspawner.map.schema import Accelerator, Cull, Image, Map, Pool, Team, Tier, Volume
 
 __all__ = [
     "Accelerator",
@@ -10,6 +10,7 @@ __all__ = [
     "Image",
     "Loaded",
     "Map",
+    "Pool",
     "Team",
     "Tier",
     "Volume",

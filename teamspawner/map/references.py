@@ -26,6 +26,7 @@ def reference_faults(document: Document) -> Found:
     for key, tier in tiers.items():
         yield from _tier_size(document, ("tiers", key), tier)
     yield from _retired(document, tiers)
+    yield from _pool_names(document, _list(raw.get("pools")))
     for key, team in _dict(raw.get("teams")).items():
         path: Path = ("teams", key)
         yield from _names(document, (*path, "tiers"), _dict(team).get("tiers"), tiers)
@@ -76,6 +77,16 @@ def _retired(document: Document, tiers: dict[str, Any]) -> Found:
                 found = f"{old}, also an earlier key of {owners[old]}"
                 yield path, Fault(place, found, "each earlier key once", "keep it in one tier")
             owners.setdefault(old, key)
+
+
+def _pool_names(document: Document, pools: list[Any]) -> Found:
+    seen: set[str] = set()
+    for index, pool in enumerate(pools):
+        name, path = _dict(pool).get("name"), ("pools", index, "name")
+        if isinstance(name, str) and name in seen:
+            place = place_of(document, path)
+            yield path, Fault(place, f"{name} twice", "each name once", "rename one")
+        seen.add(str(name))
 
 
 def _names(document: Document, path: Path, names: Any, known: dict[str, Any]) -> Found:

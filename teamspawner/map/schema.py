@@ -270,12 +270,16 @@ class Pool(Part):
     """Machines that an autoscaler could add."""
 
     name: Text
-    max_nodes: Cap
+    max_nodes: Cap = Field(description="The most that there may be, those that are there included")
     minutes: Count | None = Field(default=None, description="How long one usually takes")
-    labels: dict[LabelKey, NodeLabelValue] = Field(default_factory=dict)
-    taints: tuple[Toleration, ...] = Field(default=(), strict=False)
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    labels: dict[LabelKey, NodeLabelValue] = Field(
+        default_factory=dict, description="What tells its machines from others"
+    )
+    taints: tuple[Toleration, ...] = Field(
+        default=(), strict=False, description="Beside those that all machines there have"
+    )
+    cpu: Cpu | None = Field(default=None, description="Allocatable of one machine")
+    memory: Memory | None = Field(default=None, description="Allocatable of one machine")
     gpu: dict[str, Count] = Field(
         default_factory=dict, description="Accelerator resource to devices per node"
     )

@@ -24,17 +24,24 @@ def map_warnings(document: Document, parsed: Map) -> Found:
     for key, tier in parsed.tiers.items():
         for found, allowed, fix in _tier(tier, used=key in used):
             yield warn(("tiers", key), found, allowed, fix)
-    for key in parsed.images.keys() - shown:
-        yield warn(("images", key), "an image of no team", "an image that a team lists")
     for key, image in parsed.images.items():
-        if image.vendors and image.needs is None:
-            allowed = "vendors beside needs: gpu"
-            yield warn(("images", key), "vendors without needs", allowed, "add needs: gpu")
+        for found, allowed, fix in _image(image, used=key in shown):
+            yield warn(("images", key), found, allowed, fix)
     for key, team in parsed.teams.items():
         for found, allowed, fix in _team(parsed, team):
             yield warn(("teams", key), found, allowed, fix)
+    for index in (i for i, pool in enumerate(parsed.pools) if not pool.labels):
+        allowed = "labels that tell its machines from others"
+        yield warn(("pools", index), "a pool without labels", allowed, "add labels")
     for first, second in _same_tiers(parsed):
         yield warn(("tiers", second), f"a tier exactly like {first}", "tiers that differ")
+
+
+def _image(image: Image, *, used: bool) -> Iterator[tuple[str, str, str]]:
+    if not used:
+        yield "an image of no team", "an image that a team lists", ""
+    if image.vendors and image.needs is None:
+        yield "vendors without needs", "vendors beside needs: gpu", "add needs: gpu"
 
 
 def _tier(tier: Tier, *, used: bool) -> Iterator[tuple[str, str, str]]:

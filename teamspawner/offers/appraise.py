@@ -11,6 +11,7 @@ from teamspawner.map import Map
 from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
 from teamspawner.offers.model import Choice, Offer
+from teamspawner.offers.pools import Machine, with_growth
 from teamspawner.offers.rights import Right
 from teamspawner.offers.scene import Scene
 from teamspawner.offers.sentences import (
@@ -42,12 +43,14 @@ class Moment:
         snapshot: With everything placed that comes first; None when never seen.
         usage: Who holds what; None when pods were never seen.
         person: The person's label on pods.
+        machines: What the pools of the map could bring.
     """
 
     scene: Scene
     snapshot: Snapshot | None
     usage: Usage | None
     person: str
+    machines: tuple[Machine, ...] = ()
 
 
 def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer:
@@ -57,7 +60,7 @@ def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer
     candidate = moment.scene.pod_for(choice)
     requests = candidate.pod.spec.requests
     devices = sum(choice.devices.values())
-    verdict = _judged(candidate, moment)
+    verdict = judged(candidate, moment)
     caps: tuple[Cap, ...] = ()
     capped = not moment.scene.beyond_caps
     unread = capped and moment.usage is None and has_caps(team, devices=bool(devices))
@@ -97,7 +100,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
     candidate = moment.scene.pod_for(choice)
     requests = candidate.pod.spec.requests
     device = next((name for name in sorted(requests) if is_accelerator(name)), "")
-    verdict = _judged(candidate, moment)
+    verdict = judged(candidate, moment)
     if moment.scene.stale:
         verdict = _unknown(verdict, STALE)
     lets = moment.scene.own_lets_unknown
@@ -152,11 +155,14 @@ def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
     )
 
 
-def _judged(candidate: Candidate, moment: Moment) -> Verdict:
+def judged(candidate: Candidate, moment: Moment) -> Verdict:
+    """The verdict on one pod, before any cap: of the nodes, then of what could come."""
     if moment.snapshot is None:
         reason = Reason("Snapshot", "the cluster was never seen", detail="nodes", unknown=True)
         return Verdict(Status.UNKNOWN, reasons=(reason,))
-    return moment.scene.verdict(candidate, moment.snapshot)
+    judge = moment.scene.verdict
+    verdict = judge(candidate, moment.snapshot)
+    return with_growth(verdict, candidate, moment.snapshot, moment.machines, judge)
 
 
 def _with_caps(verdict: Verdict, used_up: Cap | None, *, unread: bool, stale: bool) -> Verdict:

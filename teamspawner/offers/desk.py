@@ -11,11 +11,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from teamspawner.capacity.verdict import Status
+from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
 from teamspawner.offers.alternatives import with_alternatives
-from teamspawner.offers.appraise import Moment, appraise, appraise_profile
+from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
@@ -152,6 +153,13 @@ class Desk:
         listed = self.listing(person, scene).offers
         raise refusal_of(with_alternatives([*offers, *listed])[0])
 
+    def verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
+        """The verdict on one pod, caps aside; None when the cluster was never seen."""
+        if scene.snapshot is None:
+            return None
+        machines = self._stock.machines(scene.snapshot)
+        return judged(candidate, Moment(scene, scene.snapshot, None, "", machines))
+
     def choose(self, person: Person, raw: Any, scene: Scene) -> Choice:
         """Resolve and admit at once.
 
@@ -219,7 +227,7 @@ class Desk:
             ]
             if fresh or reserved:
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
-        return Moment(scene, snapshot, usage, label)
+        return Moment(scene, snapshot, usage, label, self._stock.machines(scene.snapshot))
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene

@@ -30,7 +30,7 @@ class Fleet:
         models: Every spelling found.
         terms: Node selector terms, joined by OR, that hold such nodes apart from all others
             with devices of the same resource name; may be empty.
-        members: Node name to its devices.
+        members: Node name to its devices; machines that could come are among them.
     """
 
     tail: str
@@ -89,6 +89,14 @@ class Fleets:
 
     _read: dict[str, tuple[Node, tuple[Device, ...]]] = field(default_factory=dict)
     _fleets: tuple[Fleet, ...] | None = None
+    _coming: dict[str, tuple[Node, tuple[Device, ...]]] = field(default_factory=dict)
+
+    def expect(self, machines: Iterable[Node]) -> None:
+        """Take the machines that could come; those whose labels tell no model are left out."""
+        read = ((node, tuple(d for d in devices_of(node) if d.labelled)) for node in machines)
+        coming = {node.name: (node, devices) for node, devices in read if devices}
+        if coming != self._coming:
+            self._coming, self._fleets = coming, None
 
     def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
         """Read the nodes of these names anew; one that is not in ``nodes`` is gone."""
@@ -109,8 +117,9 @@ class Fleets:
     def all(self) -> tuple[Fleet, ...]:
         """The fleets, by tail."""
         if self._fleets is None:
-            grouped = _grouped({name: found for name, (_, found) in self._read.items()})
-            self._fleets = tuple(_fenced(fleet, self._read) for fleet in grouped)
+            every = {**self._read, **self._coming}
+            grouped = _grouped({name: found for name, (_, found) in every.items()})
+            self._fleets = tuple(_fenced(fleet, every) for fleet in grouped)
         return self._fleets
 
 

@@ -17,6 +17,8 @@ CAP = "cap"
 """The plugin of reasons that come from a cap of the map."""
 QUOTA = "ResourceQuota"
 """The plugin of reasons that come from a quota; their detail is a sentence for people."""
+POOL = "Pool"
+"""The plugin of reasons about pools of the map; their detail is a sentence for people."""
 STALE = "stale"
 UNREAD = "unread"
 
@@ -134,6 +136,9 @@ def _beyond(cap: Cap, team: str) -> str:
 def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     """One plain sentence on a verdict that no cap decided."""
     said = _said(verdict, asked, snapshot)
+    pool = next((reason.detail for reason in verdict.reasons if reason.plugin == POOL), "")
+    if pool:
+        said = pool if verdict.status is Status.NEEDS_SCALE_UP else f"{said} {pool}"
     if "mixed" in asked.troubles and verdict.status is not Status.NEVER:
         said = f"{said} {_MIXED}"
     return said

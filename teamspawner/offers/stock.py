@@ -9,6 +9,7 @@ from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
 from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.pools import Machine, Pools
 from teamspawner.offers.rights import Right, Rights, rights_of
 from teamspawner.offers.variants import Absent, Found, Sizes, variants
 
@@ -29,6 +30,8 @@ class Stock:
         self._fleets = Fleets()
         self._sizes = Sizes()
         self._tally = Tally(namespaces)
+        self._pools = Pools(parsed.pools if parsed else ())
+        self._pools_of = -1
         self._made_with: tuple[Fleet, ...] | None = None
         self._made_of: object = None
         self._variants: tuple[Found | Absent, ...] = ()
@@ -52,6 +55,13 @@ class Stock:
             blind = snapshot is None or "nodes" in snapshot.unseen
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
+
+    def machines(self, snapshot: Snapshot | None) -> tuple[Machine, ...]:
+        """The machines that the pools of the map could bring; none when nodes were never seen."""
+        if snapshot is None or "nodes" in snapshot.unseen:
+            return ()
+        self._follow(snapshot)
+        return self._pools.machines()
 
     def usage(self, snapshot: Snapshot) -> Usage:
         """Who holds what now, by the pods of a snapshot."""
@@ -98,3 +108,9 @@ class Stock:
             self._fleets.follow(names, snapshot.nodes)
             self._sizes.follow(names, snapshot.nodes)
             self._tally.follow(names, snapshot.nodes)
+            self._pools.follow(names, snapshot.nodes)
+        if self._pools_of != self._pools.generation:
+            self._pools_of = self._pools.generation
+            states = [machine.state for machine in self._pools.machines() if machine.may_come]
+            self._fleets.expect(state.node for state in states)
+            self._sizes.expect(states)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
 from teamspawner.capacity.objects import NodeState, Snapshot
-from teamspawner.offers.variants import is_usable
+from teamspawner.offers.usable import is_usable
 
 
 class Total(NamedTuple):

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from teamspawner.capacity.matching import untolerated
 from teamspawner.capacity.objects import Node, NodeState, Snapshot, Toleration
 from teamspawner.map import Map, Tier
 from teamspawner.offers.fleet import SLUG_MAX, Fleet, short_hash
 from teamspawner.offers.model import Kind, Variant
-
-_TOLD_BY_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
-_LEAVING = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"})
+from teamspawner.offers.usable import is_usable, selects
 
 
 class Size(NamedTuple):
@@ -152,6 +151,7 @@ class Sizes:
     """
 
     _rooms: dict[str, tuple[Node, dict[str, int]]] = field(default_factory=dict)
+    _coming: dict[str, tuple[Node, dict[str, int]]] = field(default_factory=dict)
     _smallest: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     generation: int = 0
     """Grows whenever a share may have changed."""
@@ -168,6 +168,11 @@ class Sizes:
             if known is None or known[0] is not now[0] or known[1] != now[1]:
                 self._rooms[name] = now
                 self._forget()
+
+    def expect(self, states: Iterable[NodeState]) -> None:
+        """Take the machines that could come, which decide where no node that is there does."""
+        self._coming = {state.node.name: (state.node, _net(state)) for state in states}
+        self._forget()
 
     def _forget(self) -> None:
         self._smallest.clear()
@@ -210,31 +215,36 @@ class Sizes:
         return self._smallest[key]
 
     def _work_out(self, found: Found) -> dict[str, int]:
-        names = found.fleet.members if found.fleet else self._rooms
-        fitting = [
-            name
-            for name in names
-            if name in self._rooms and selects(found.tier.nodes.selector, self._rooms[name][0])
-        ]
         tolerated = tolerations_of(found)
-        usable = [name for name in fitting if _takes(self._rooms[name][0], tolerated)]
-        for some in (usable, fitting):
-            sizes = [self._part(found, name) for name in some]
+        fitting = self._fitting(found, self._rooms)
+        usable = {name: room for name, room in fitting.items() if _takes(room[0], tolerated)}
+        for rooms in (usable, fitting, self._fitting(found, self._coming)):
+            sizes = [_part(found, name, net) for name, (_, net) in rooms.items()]
             sizes = [size for size in sizes if min(size.values()) > 0]
             if sizes:
                 return {name: min(size[name] for size in sizes) for name in ("cpu", "memory")}
         return {}
 
-    def _part(self, found: Found, name: str) -> dict[str, int]:
-        room, devices = self._rooms[name][1], 1
-        if found.fleet is not None and found.tier.per_gpu == "fair":
-            device = found.fleet.members[name]
-            devices = device.count or device.physical or 1
-        return {resource: amount // devices for resource, amount in room.items()}
+    @staticmethod
+    def _fitting(
+        found: Found, rooms: Mapping[str, tuple[Node, dict[str, int]]]
+    ) -> dict[str, tuple[Node, dict[str, int]]]:
+        names = found.fleet.members if found.fleet else rooms
+        selector = found.tier.nodes.selector
+        return {n: rooms[n] for n in names if n in rooms and selects(selector, rooms[n][0])}
+
+
+def _part(found: Found, name: str, net: Mapping[str, int]) -> dict[str, int]:
+    """What one server may have of a node: all of it, or what there is for each device."""
+    devices = 1
+    if found.fleet is not None and found.tier.per_gpu == "fair":
+        device = found.fleet.members[name]
+        devices = device.count or device.physical or 1
+    return {resource: amount // devices for resource, amount in net.items()}
 
 
 def _takes(node: Node, tolerated: tuple[Toleration, ...]) -> bool:
-    return is_usable(node) and tolerates_all(tolerated, node)
+    return is_usable(node) and untolerated(node.taints, tolerated) is None
 
 
 def _net(state: NodeState) -> dict[str, int]:
@@ -260,34 +270,3 @@ def tolerations_of(found: Found) -> tuple[Toleration, ...]:
     )
     device = (Toleration(found.variant.resource, "Exists"),) if found.fleet else ()
     return (*own, *device)
-
-
-def selects(selector: Mapping[str, str], node: Node) -> bool:
-    """Whether a node has all these labels."""
-    return all(node.labels.get(key) == value for key, value in selector.items())
-
-
-def is_usable(node: Node) -> bool:
-    """Whether a node can take new servers at all: ready, not cordoned, not leaving."""
-    marked = any(
-        taint.effect != "PreferNoSchedule"
-        and (taint.key.startswith(_TOLD_BY_TAINTS) or taint.key in _LEAVING)
-        for taint in node.taints
-    )
-    return node.ready and not node.unschedulable and not marked
-
-
-def tolerates_all(tolerations: Iterable[Toleration], node: Node) -> bool:
-    """Whether no taint of the node that keeps pods away is left untolerated."""
-    held = tuple(tolerations)
-    return all(
-        any(_tolerates(toleration, taint.key, taint.value, taint.effect) for toleration in held)
-        for taint in node.taints
-        if taint.effect != "PreferNoSchedule"
-    )
-
-
-def _tolerates(toleration: Toleration, key: str, value: str, effect: str) -> bool:
-    if toleration.effect not in {"", effect} or toleration.key not in {"", key}:
-        return False
-    return toleration.operator == "Exists" or toleration.value == value

@@ -430,3 +430,14 @@ def test_any_values_give_a_map_or_faults(tiers, teams, images):
     with pytest.raises(MapError) as caught:
         load({"tiers": tiers, "teams": teams, "images": images, "more": 1})
     assert all(fault.place and fault.found and fault.allowed for fault in caught.value.faults)
+
+
+def test_pools_are_told_apart_by_name_and_need_labels():
+    base = "tiers: {t: {cpu: 1, memory: 1Gi}}\nteams: {all: {groups: ['*'], tiers: [t]}}\n"
+    with pytest.raises(MapError) as caught:
+        load(base + "pools: [{name: a, max_nodes: 1}, {name: a, max_nodes: 1}]")
+    assert [(f.place, f.found) for f in caught.value.faults] == [
+        ("pools[1].name (line 3)", "a twice")
+    ]
+    warned = load(base + "pools: [{name: a, max_nodes: 1}]").warnings
+    assert [(w.place, w.found) for w in warned] == [("pools[0] (line 3)", "a pool without labels")]

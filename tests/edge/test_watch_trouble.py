@@ -443,9 +443,14 @@ async def test_the_scheduler_is_found_by_the_server_and_then_by_its_own_pod(api)
     async with a_watcher(api, rules=None) as watcher:
         await ready(api, watcher)
         assert watcher.status().scheduler == "1.34"
+        two = {"cpu": "2"}
+        allocated = {"name": "main", "resources": {"requests": two}, "allocatedResources": two}
+        api.put("pods", a_pod("resized", status={"containerStatuses": [allocated]}))
+        await until(lambda: used(watcher) == 2000)
         api.put("pods", scheduler("v1.30.14"))
         await until(lambda: watcher.status().scheduler == "1.30")
-        await goes_on(api, watcher)
+        await until(lambda: used(watcher) == 1000)  # 1.30 knows nothing of a resize
+        assert not watcher.status().trouble
 
 
 async def test_our_own_pods_are_told_with_their_person(api):

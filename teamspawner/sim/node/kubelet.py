@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any
 
 from teamspawner.errors import ClusterError
 from teamspawner.sim.client import Client, Mirror
-from teamspawner.sim.node.addresses import Addresses
-from teamspawner.sim.node.devices import Devices
+from teamspawner.sim.node.host import Host
 from teamspawner.sim.node.process import Reaper
 from teamspawner.sim.node.runner import Runner
 from teamspawner.sim.node.status import initial_status
@@ -55,15 +53,10 @@ class Kubelet:
         reaper: Reaper | None = None,
         heartbeat: bool = False,
     ) -> None:
-        self.client = client
-        self.folder = folder
-        self._own_reaper = None if reaper else Reaper()
-        self.reaper = reaper or self._own_reaper or Reaper()
-        self.addresses = Addresses()
-        self.devices = Devices()
-        self.pulled: set[tuple[str, str]] = set()
-        self.nodes = Mirror(client, "/api/v1/nodes")
-        self.claims = Mirror(client, "/api/v1/persistentvolumeclaims")
+        self._client = client
+        used = reaper or Reaper()
+        self._own_reaper = used if reaper is None else None
+        self._host = Host(client, folder, used)
         self._pods = Mirror(client, "/api/v1/pods", self._hear)
         self._heartbeat = heartbeat
         self._runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
@@ -77,42 +70,13 @@ class Kubelet:
         if self._own_reaper:
             await self._own_reaper.start()
         await self._find_foreign_nodes()
-        jobs = [self.nodes.run(), self.claims.run(), self._pods.run()]
+        jobs = [self._host.nodes.run(), self._pods.run()]
         if self._heartbeat:
             jobs.append(self._beat())
         try:
             await asyncio.gather(*jobs)
         finally:
             await self._end()
-
-    async def event(
-        self, pod: Mapping[str, Any], reason: str, message: str, kind: str = "Normal"
-    ) -> None:
-        """Post an event about a pod."""
-        data, now = pod["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {
-            "metadata": {"name": f"{data['name'][:200]}.{uuid.uuid4().hex[:16]}",
-                         "namespace": data["namespace"]},
-            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": data["name"],
-                               "namespace": data["namespace"], "uid": data["uid"],
-                               "resourceVersion": data["resourceVersion"]},
-            "reason": reason, "message": message, "type": kind, "count": 1,
-            "source": {"component": "kubelet", "host": pod["spec"]["nodeName"]},
-            "firstTimestamp": now, "lastTimestamp": now,
-            "reportingComponent": "kubelet", "reportingInstance": pod["spec"]["nodeName"],
-        }  # fmt: skip
-        with contextlib.suppress(ClusterError):
-            await self.client.create(f"/api/v1/namespaces/{data['namespace']}/events", body)
-
-    async def set_status(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        """Tell the API server how a pod is; a pod that is gone is no fault."""
-        with contextlib.suppress(ClusterError):
-            await self.client.strategic(f"{_path(pod)}/status", {"status": status})
-
-    async def confirm(self, pod: Mapping[str, Any]) -> None:
-        """Tell the API server that nothing is left of a deleted pod."""
-        with contextlib.suppress(ClusterError):
-            await self.client.delete(_path(pod), 0, pod["metadata"]["uid"])
 
     def _hear(self, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         pod = new or old
@@ -128,7 +92,7 @@ class Kubelet:
     def _gone(self, uid: str) -> None:
         """A pod was taken away, maybe without asking: end what is left of it."""
         self._occupied.discard(uid)
-        self.devices.give_back(uid)
+        self._host.devices.give_back(uid)
         if uid in self._runners:
             runner, _ = self._runners[uid]
             runner.end(0)
@@ -140,27 +104,27 @@ class Kubelet:
             if "deletionTimestamp" in pod["metadata"]:
                 self._runners[uid][0].end(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
         elif "deletionTimestamp" in pod["metadata"]:
-            self._aside(self.confirm(pod))
+            self._aside(self._host.confirm(pod))
         elif (pod.get("status") or {}).get("phase") not in _FINISHED:
-            runner = Runner(self, pod)
+            runner = Runner(self._host, pod)
             task = asyncio.ensure_future(self._run(uid, runner))
             self._runners[uid] = (runner, task)
 
     def _occupy(self, pod: Mapping[str, Any], uid: str) -> None:
         """Take up room: hold the devices, say Running once, and go when asked to."""
         if "deletionTimestamp" in pod["metadata"]:
-            self._aside(self.confirm(pod))
+            self._aside(self._host.confirm(pod))
         elif uid not in self._occupied:
             self._occupied.add(uid)
-            node = self.nodes.things.get(("", pod["spec"]["nodeName"]))
+            node = self._host.nodes.things.get(("", pod["spec"]["nodeName"]))
             status = pod.get("status") or {}
             if node is not None and status.get("phase") not in _FINISHED:
-                self.devices.take(pod, node)
+                self._host.devices.take(pod, node)
             if (
                 pod["metadata"]["annotations"][OCCUPANT] == "run"
                 and status.get("phase") == "Pending"
             ):
-                self._aside(self.set_status(pod, initial_status(pod)))
+                self._aside(self._host.set_status(pod, initial_status(pod)))
 
     async def _run(self, uid: str, runner: Runner) -> None:
         try:
@@ -168,7 +132,7 @@ class Kubelet:
         except Exception:
             log.exception("the kubelet lost a pod")
         finally:
-            self.devices.give_back(uid)
+            self._host.devices.give_back(uid)
             self._runners.pop(uid, None)
 
     def _aside(self, work: Any) -> None:
@@ -183,7 +147,7 @@ class Kubelet:
     async def _find_foreign_nodes(self) -> None:
         """Leave alone the nodes whose own kubelet has renewed its lease lately."""
         with contextlib.suppress(ClusterError):
-            for lease in (await self.client.get(_LEASES))["items"]:
+            for lease in (await self._client.get(_LEASES))["items"]:
                 spec = lease.get("spec") or {}
                 fresh = spec.get("renewTime") and _age_s(spec["renewTime"]) < _LEASE_S
                 if fresh and spec.get("holderIdentity") != HOLDER:
@@ -191,7 +155,7 @@ class Kubelet:
 
     async def _beat(self) -> None:
         while True:
-            for _, name in list(self.nodes.things):
+            for _, name in list(self._host.nodes.things):
                 if name not in self._foreign:
                     await self._renew(name)
             await asyncio.sleep(_RENEW_S)
@@ -200,11 +164,11 @@ class Kubelet:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec = {"holderIdentity": HOLDER, "leaseDurationSeconds": _LEASE_S, "renewTime": now}
         try:
-            await self.client.merge(f"{_LEASES}/{name}", {"spec": spec})
+            await self._client.merge(f"{_LEASES}/{name}", {"spec": spec})
         except ClusterError as error:
             if error.status == 404:  # noqa: PLR2004
                 with contextlib.suppress(ClusterError):
-                    await self.client.create(_LEASES, {"metadata": {"name": name}, "spec": spec})
+                    await self._client.create(_LEASES, {"metadata": {"name": name}, "spec": spec})
 
     async def _end(self) -> None:
         tasks = [task for _, task in self._runners.values()]
@@ -216,10 +180,6 @@ class Kubelet:
             task.cancel()
         if self._own_reaper:
             await self._own_reaper.close()
-
-
-def _path(pod: Mapping[str, Any]) -> str:
-    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
 
 def _age_s(time: str) -> float:

@@ -8,14 +8,12 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from teamspawner.sim.node import process
+from teamspawner.sim.node.host import Host
 from teamspawner.sim.node.status import ContainerState, now, pod_status
-
-if TYPE_CHECKING:
-    from teamspawner.sim.node.kubelet import Kubelet
 
 __all__ = ["Runner"]
 
@@ -30,8 +28,8 @@ _MISSING = ".invalid"
 class Runner:
     """Runs one pod until it ends or is deleted."""
 
-    def __init__(self, kubelet: Kubelet, pod: Mapping[str, Any]) -> None:
-        self._kubelet = kubelet
+    def __init__(self, host: Host, pod: Mapping[str, Any]) -> None:
+        self._host = host
         self._pod = pod
         self._spec: Mapping[str, Any] = pod["spec"]
         self._end = asyncio.Event()
@@ -73,19 +71,17 @@ class Runner:
             return_exceptions=True,
         )
         for one in self._processes.values():
-            self._kubelet.reaper.discard(one.pid)
+            self._host.reaper.discard(one.pid)
         if self._address:
-            self._kubelet.addresses.give_back(self._address)
-        await self._kubelet.confirm(self._pod)
+            self._host.addresses.give_back(self._address)
+        await self._host.confirm(self._pod)
 
     async def _live(self) -> None:
-        await self._kubelet.nodes.synced.wait()
+        await self._host.nodes.synced.wait()
         self._home = await self._find_home()
-        self._address = self._kubelet.addresses.take()
-        node = self._kubelet.nodes.things.get(
-            ("", self._spec["nodeName"]), {"metadata": {"name": ""}}
-        )
-        self._devices = self._kubelet.devices.take(self._pod, node)
+        self._address = self._host.addresses.take()
+        node = self._host.nodes.things.get(("", self._spec["nodeName"]), {"metadata": {"name": ""}})
+        self._devices = self._host.devices.take(self._pod, node)
         await self._say("Pending")
         for container, state in zip(
             self._spec.get("initContainers") or (), self._initial, strict=True
@@ -114,7 +110,7 @@ class Runner:
     async def _pull(self, container: Mapping[str, Any], state: ContainerState) -> None:
         image = container["image"]
         key = (self._spec["nodeName"], image)
-        if key in self._kubelet.pulled and container.get("imagePullPolicy") != "Always":
+        if key in self._host.pulled and container.get("imagePullPolicy") != "Always":
             told = f'Container image "{image}" already present on machine'
             await self._tell("Pulled", told)
             return
@@ -122,7 +118,7 @@ class Runner:
         await asyncio.sleep(_PULL_S)
         while image.split("/")[0].split(":")[0].endswith(_MISSING):
             await self._fail_pull(image, state)
-        self._kubelet.pulled.add(key)
+        self._host.pulled.add(key)
         await self._tell("Pulled", f'Successfully pulled image "{image}" in {_PULL_S:g}s')
 
     async def _fail_pull(self, image: str, state: ContainerState) -> None:
@@ -150,7 +146,7 @@ class Runner:
                     await asyncio.Event().wait()  # an image without a command just stays
                     continue
                 state.code = await running.wait()
-                self._kubelet.reaper.discard(running.pid)
+                self._host.reaper.discard(running.pid)
                 del self._processes[container["name"]]
             policy = self._spec.get("restartPolicy", "Always")
             if policy == "Never" or (policy == "OnFailure" and state.code == 0):
@@ -182,7 +178,7 @@ class Runner:
                 await self._tell("Failed", f"Error: {error}", "Warning")
                 return
             self._processes[state.name] = running
-            self._kubelet.reaper.add(running.pid)
+            self._host.reaper.add(running.pid)
         state.waiting, state.message, state.code, state.started = "", "", None, now()
         await self._tell("Started", f"Container started: {state.name}")
 
@@ -226,24 +222,24 @@ class Runner:
         for volume in self._spec.get("volumes") or ():
             claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
             if claim:
-                folder: Path = self._kubelet.folder / "claims" / space / claim
+                folder: Path = self._host.folder / "claims" / space / claim
                 break
         else:
-            folder = self._kubelet.folder / "pods" / self._pod["metadata"]["uid"]
+            folder = self._host.folder / "pods" / self._pod["metadata"]["uid"]
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _log(self, container: str) -> Path:
         data = self._pod["metadata"]
         name = f"{data['namespace']}_{data['name']}_{data['uid']}"
-        return self._kubelet.folder / "logs" / name / f"{container}.log"
+        return self._host.folder / "logs" / name / f"{container}.log"
 
     async def _say(self, phase: str) -> None:
         status = pod_status(phase, self._states, self._initial, self._address)
-        await self._kubelet.set_status(self._pod, status | {"startTime": self._began})
+        await self._host.set_status(self._pod, status | {"startTime": self._began})
 
     async def _tell(self, reason: str, message: str, kind: str = "Normal") -> None:
-        await self._kubelet.event(self._pod, reason, message, kind)
+        await self._host.event(self._pod, reason, message, kind)
 
 
 def _command(container: Mapping[str, Any]) -> list[str]:

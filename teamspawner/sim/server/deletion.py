@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from teamspawner.sim.server import meta
 from teamspawner.sim.server.kinds import KINDS, Kind
 from teamspawner.sim.server.refusal import conflict
-from teamspawner.sim.server.store import Thing
-
-if TYPE_CHECKING:
-    from teamspawner.sim.server.verbs import Api
+from teamspawner.sim.server.store import Store, Thing
 
 __all__ = ["begin", "check_preconditions", "collect", "empty_namespace", "is_complete"]
+
+Delete = Callable[[Kind, str, str], object]
+"""Deletes the object of a kind, a namespace and a name, with all that follows from it."""
 
 _FINISHED = frozenset({"Succeeded", "Failed"})
 
@@ -78,39 +78,39 @@ def is_complete(thing: Thing) -> bool:
     return thing["kind"] != "Namespace" and not data.get("deletionGracePeriodSeconds")
 
 
-def collect(api: Api, gone: Thing) -> None:
+def collect(store: Store, gone: Thing, delete: Delete) -> None:
     """Delete what the gone object owned, and its namespace if that waited for it."""
     uid = gone["metadata"].get("uid")
     for kind in KINDS:
-        for key, thing in list(api.store.all(kind.storage).items()):
+        for key, thing in list(store.all(kind.storage).items()):
             owners = thing["metadata"].get("ownerReferences") or ()
             if owners and all(owner.get("uid") == uid for owner in owners):
-                _delete(api, kind, key)
+                _delete(store, kind, key, delete)
     namespace = gone["metadata"].get("namespace")
     if namespace:
-        _drop_if_empty(api, namespace)
+        _drop_if_empty(store, namespace)
 
 
-def empty_namespace(api: Api, name: str) -> None:
+def empty_namespace(store: Store, name: str, delete: Delete) -> None:
     """Delete everything in a namespace that is going away, then the namespace."""
     for kind in KINDS:
         if kind.namespaced and kind.writable:
-            for key in [key for key in api.store.all(kind.storage) if key[0] == name]:
-                _delete(api, kind, key)
-    _drop_if_empty(api, name)
+            for key in [key for key in store.all(kind.storage) if key[0] == name]:
+                _delete(store, kind, key, delete)
+    _drop_if_empty(store, name)
 
 
-def _delete(api: Api, kind: Kind, key: tuple[str, str]) -> None:
-    if api.store.get(kind.storage, key) is not None:
-        api.delete(kind, key[0], key[1])
+def _delete(store: Store, kind: Kind, key: tuple[str, str], delete: Delete) -> None:
+    if store.get(kind.storage, key) is not None:
+        delete(kind, key[0], key[1])
 
 
-def _drop_if_empty(api: Api, name: str) -> None:
-    namespace = api.store.get("namespaces.", ("", name))
+def _drop_if_empty(store: Store, name: str) -> None:
+    namespace = store.get("namespaces.", ("", name))
     if namespace is None or "deletionTimestamp" not in namespace["metadata"]:
         return
     left = any(
-        key[0] == name for kind in KINDS if kind.namespaced for key in api.store.all(kind.storage)
+        key[0] == name for kind in KINDS if kind.namespaced for key in store.all(kind.storage)
     )
     if not left and not namespace["metadata"].get("finalizers"):
-        api.store.remove("namespaces.", ("", name))
+        store.remove("namespaces.", ("", name))

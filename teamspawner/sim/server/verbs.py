@@ -217,14 +217,14 @@ class Api:
         if kind.namespaced:
             admission.refresh_quotas(self.store, key[0])
         if kind.kind == "Namespace" and "deletionTimestamp" in kept["metadata"]:
-            deletion.empty_namespace(self, key[1])
+            deletion.empty_namespace(self.store, key[1], self.delete)
         return self.store.get(kind.storage, key) or kept
 
     def _remove(self, kind: Kind, key: tuple[str, str]) -> Thing:
         last = self.store.remove(kind.storage, key)
         if kind.namespaced:
             admission.refresh_quotas(self.store, key[0])
-        deletion.collect(self, last)
+        deletion.collect(self.store, last, self.delete)
         return last
 
 
