@@ -24,7 +24,11 @@ _TICK_S = 0.005
 
 
 class Meter:
-    """Wall time, CPU time, memory growth and the longest stall of the loop, from now on."""
+    """Wall time, CPU time, memory growth and the longest stall of the loop, from now on.
+
+    ``work_ms`` is the most CPU time spent between two ticks: what of a stall is our own
+    doing, whatever else runs on the machine.
+    """
 
     def __init__(self) -> None:
         gc.collect()
@@ -32,14 +36,16 @@ class Meter:
         self._rss = _status("VmRSS")
         self._cpu, self._wall = time.process_time(), time.perf_counter()
         self.stalls: list[float] = []
+        self.work = [0.0]
         self._due = time.perf_counter() + _TICK_S
         self._ticker = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:
         while True:
-            self._due = time.perf_counter() + _TICK_S
+            self._due, work = time.perf_counter() + _TICK_S, time.process_time()
             await asyncio.sleep(_TICK_S)
             self.stalls.append(time.perf_counter() - self._due)
+            self.work.append(time.process_time() - work)
 
     def read(self) -> Result:
         self._ticker.cancel()
@@ -50,6 +56,7 @@ class Meter:
             "cpu_s": time.process_time() - self._cpu,
             "rss_mb": (_status("VmHWM") - self._rss) / 1024,
             "stall_ms": stalls[-1] * 1000,
+            "work_ms": max(self.work) * 1000,
             "stall_p99_ms": stalls[int(len(stalls) * 0.99)] * 1000,
         }
 

@@ -66,7 +66,15 @@ def decode_node(source: Source) -> objects.Node:
     Raises:
         ObjectError: When it is no node, or an amount cannot be read.
     """
-    found = read(source, wire.Node)
+    return node_of(read(source, wire.Node))
+
+
+def node_of(found: wire.Node) -> objects.Node:
+    """Return what the scheduler looks at in a node.
+
+    Raises:
+        ObjectError: When it has no name, or an amount cannot be read.
+    """
     meta = meta_of(found.metadata)
     spec, status = found.spec or wire.NodeSpec(), found.status or wire.NodeStatus()
     # The API's default (SetDefaults_NodeStatus): what says nothing else offers all it has.

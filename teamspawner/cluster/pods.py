@@ -123,11 +123,14 @@ class Pods:
         if found.status.phase in FINISHED:
             return self.drop(meta.uid)
         labels = bytes(meta.labels)
-        if not node or _OURS in labels or _SCHEDULER in labels:
+        if _OURS in labels or _SCHEDULER in labels:
             if _SCHEDULER in labels:
                 raise RareError
             return self.put_record(self.recogniser.record(found), bytes(meta.annotations))
-        return self._place(meta.uid, node, self.recogniser.kind(found, labels))
+        uid = meta.uid
+        if not node:
+            return self._wait(uid, self.recogniser.candidate(found, labels))
+        return self._place(uid, node, self.recogniser.kind(found, labels))
 
     def put_record(self, record: PodRecord, annotations: bytes = b"") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""
@@ -137,11 +140,13 @@ class Pods:
         self._note(uid, record, annotations)
         if record.node:
             return self._place(uid, record.node, self.recogniser.kind_of(record.pod))
+        return self._wait(uid, record.candidate())
+
+    def _wait(self, uid: str, candidate: Candidate) -> bool:
         changed = self._displace(uid)
-        now = record.candidate()
-        if self.waiting.get(uid) == now:
+        if self.waiting.get(uid) == candidate:
             return changed
-        self.waiting[uid] = now
+        self.waiting[uid] = candidate
         return True
 
     def drop(self, uid: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Raw, Struct, ValidationError, field, json
 
 from teamspawner.capacity import objects
+from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod
@@ -148,6 +149,7 @@ class Recogniser:
         self.rules = rules
         self._specs: dict[_Text, tuple[bytes, objects.PodSpec | None]] = {}
         self._kinds: dict[tuple[bytes, Text, bytes, bool, bool], Kind] = {}
+        self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
         self._encode = json.Encoder().encode
 
     def kind(self, found: QuickPod, labels: bytes) -> Kind:
@@ -159,10 +161,14 @@ class Recogniser:
         """
         meta, spec, status = found.metadata, found.spec, found.status
         assert meta is not None
-        if meta.owner_references is NONE:
-            resident = meta.annotations is not NONE and _is_static(bytes(meta.annotations))
-        else:
-            resident = _is_resident(meta)
+        owners = bytes(meta.owner_references)
+        resident = (
+            b'"DaemonSet"' in owners
+            or b'"Node"' in owners
+            or (
+                meta.annotations is not NONE and b"kubernetes.io/config." in bytes(meta.annotations)
+            )
+        ) and _is_resident(meta)  # the text alone rules out nearly all
         ending = meta.deletion_timestamp is not NONE and bytes(meta.deletion_timestamp) != b"null"
         found.metadata = spec.node_name = status.phase = status.nominated_node_name = None
         if status.conditions is not NONE and b'"PodResizePending"' not in bytes(status.conditions):
@@ -184,6 +190,31 @@ class Recogniser:
         if b'"ephemeral"' in text:
             raise RareError
         return decode_pod(text, self.rules)
+
+    def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
+        """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.
+
+        Raises:
+            RareError: When such pods are to be read in full.
+            ObjectError: When something of it cannot be read.
+        """
+        meta, status = found.metadata, found.status
+        assert meta is not None
+        nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
+        name, uid = meta.name, meta.uid
+        meta.name = meta.uid = meta.resource_version = status.nominated_node_name = None
+        meta.creation_timestamp = meta.annotations = status.conditions = NONE
+        text = self._encode(found)
+        pod = self._fresh.get((text, labels))
+        if pod is None:
+            if b'"ephemeral"' in text:
+                raise RareError
+            whole = read(text, wire.Pod)
+            pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(meta))
+            _forget_half(self._fresh)
+            self._fresh[text, labels] = pod
+        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
+        return Candidate(pod, name or "", uid or "", nominated, judged)
 
     def _learn(
         self, text: bytes, namespace: Text, labels: bytes, *, ending: bool, resident: bool
@@ -223,18 +254,19 @@ def is_finished(found: QuickPod) -> bool:
     return found.status.phase in FINISHED
 
 
-def _is_static(text: bytes) -> bool:
+def _is_resident(meta: Meta) -> bool:
+    """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
+    owners = bytes(meta.owner_references)
+    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type]
+    if any(each.kind in {"DaemonSet", "Node"} for each in found or ()):
+        return True
+    text = bytes(meta.annotations)
     return b'"kubernetes.io/config.mirror"' in text or b'"kubernetes.io/config.source"' in text
 
 
-def _is_resident(meta: Meta) -> bool:
-    """Tell whether a pod belongs to its node; the text alone rules out nearly all."""
-    owners = bytes(meta.owner_references)
-    if b'"DaemonSet"' in owners or b'"Node"' in owners:
-        found = read(owners, list[Owner]) if owners not in _ABSENT else []
-        if any(each.kind in {"DaemonSet", "Node"} for each in found):
-            return True
-    return meta.annotations is not NONE and _is_static(bytes(meta.annotations))
+def _is_judged(conditions: bytes) -> bool:
+    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type]
+    return any(each.type == "PodScheduled" for each in found or ())
 
 
 def _forget_half(known: dict[Any, Any]) -> None:

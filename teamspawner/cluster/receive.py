@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Raw, Struct, json
 
+from teamspawner.cluster import wire
 from teamspawner.cluster.decode import decode_pod
 from teamspawner.cluster.quick import (
     Meta,
@@ -60,6 +61,13 @@ class RawEvent(Struct):
     object: Raw
 
 
+class NodePage(Struct):
+    """A page of nodes."""
+
+    metadata: PageMeta
+    items: list[wire.Node] | None = None
+
+
 @dataclass(slots=True)
 class Event:
     """What the follower of a watch must know of one event.
@@ -91,6 +99,7 @@ _headed = json.Decoder(Headed)
 _raw_event = json.Decoder(RawEvent)
 _raw_page = json.Decoder(RawPage)
 _pod_event = json.Decoder(PodEvent)
+_node_page = json.Decoder(NodePage)
 _INITIAL_END = b'"k8s.io/initial-events-end"'
 
 
@@ -103,7 +112,8 @@ class Receiver(ABC):
         tell: Called once for each odd object newly met, with a sentence.
 
     Attributes:
-        listed: Keys met by the list that is under way; None while none is.
+        listed: Keys met by the list that is under way; None while none is, and during the
+            first one, which finds nothing held that could be gone.
     """
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
@@ -115,7 +125,7 @@ class Receiver(ABC):
 
     def begin(self) -> None:
         """A list begins: what it does not name is gone at its end."""
-        self.listed = set()
+        self.listed = set() if self.held() else None
 
     def finish(self) -> None:
         """A list is complete."""
@@ -213,7 +223,30 @@ class Receiver(ABC):
 
 
 class NodeReceiver(Receiver):
-    """Takes in nodes."""
+    """Takes in nodes, those of a page without looking at each twice."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page of nodes.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            page = _node_page.decode(body)
+        except msgspec.ValidationError:
+            return super().page(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return page.metadata, map(self._found, page.items or [])
+
+    def _found(self, found: wire.Node) -> None:
+        name = found.metadata.name if found.metadata else None
+        if self.listed is not None and name:
+            self.listed.add(name)
+        try:
+            self.state.put_node(found)
+        except Exception as error:  # noqa: BLE001 - no object may end the watch
+            self._strange(name, error)
 
     def key(self, head: Head) -> str:
         """Nodes go by name."""

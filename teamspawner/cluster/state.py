@@ -10,10 +10,11 @@ from typing import Any
 from teamspawner.capacity.objects import Node, NodeState, Snapshot, Storage
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
-from teamspawner.cluster.decode import decode_node
+from teamspawner.cluster import wire
+from teamspawner.cluster.decode import node_of
 from teamspawner.cluster.pods import Load, OurPod, Pods
 from teamspawner.cluster.quick import Recogniser
-from teamspawner.cluster.reading import Source
+from teamspawner.cluster.reading import Source, read
 
 __all__ = ["OTHERS", "State"]
 
@@ -66,13 +67,13 @@ class State:
 
     # --- taking in ----------------------------------------------------------------------
 
-    def put_node(self, source: Source) -> bool:
-        """Take in a node; tell whether that can alter a verdict.
+    def put_node(self, source: Source | wire.Node) -> bool:
+        """Take in a node, read or to be read; tell whether that can alter a verdict.
 
         Raises:
             ObjectError: When it cannot be read; then nothing changed.
         """
-        node = decode_node(source)
+        node = node_of(source if isinstance(source, wire.Node) else read(source, wire.Node))
         if self._nodes.get(node.name) == node:
             return False
         self._nodes[node.name] = node
