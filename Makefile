@@ -31,7 +31,7 @@ demo: $(NEWEST)/.ready   ## a real JupyterHub with a cluster to play with
 
 test: setup lint   ## all tests, then those of the hub again on the chart's versions
 	$(NEWEST)/bin/pytest
-	$(CHART)/bin/pytest tests/hub tests/chart
+	$(CHART)/bin/pytest tests/hub tests/chart tests/controlplane/test_journey.py
 
 test-fast: $(NEWEST)/.ready   ## the tests to run while working, under three minutes
 	$(NEWEST)/bin/pytest -n 2 -m 'not controlplane and not browser and not slow'

@@ -12,7 +12,8 @@ from teamspawner.errors import QuantityError
 
 __all__ = ["with_home"]
 
-CLAIM_KINDS = ("persistentvolumeclaims", "storageclasses")
+_DEFAULT = "(default)"
+"""Stands for the default class while classes are not seen; no class can have this name."""
 
 
 def with_home(snapshot: Snapshot, spawner: Any) -> Snapshot:
@@ -20,18 +21,20 @@ def with_home(snapshot: Snapshot, spawner: Any) -> Snapshot:
 
     KubeSpawner makes the claim just before the pod, so a missing one is no fault of
     the pod's. Under ``WaitForFirstConsumer`` the claim waits for the pod as a real one
-    would; under ``Immediate`` it has its volume before the scheduler looks.
+    would; under ``Immediate`` it has its volume before the scheduler looks. While the
+    classes are not seen, it is known that the claim will come, not whether it binds.
     """
     key = (spawner.namespace, spawner.pvc_name)
     storage = snapshot.storage
-    unseen = any(kind in snapshot.unseen for kind in CLAIM_KINDS)
+    unseen = "persistentvolumeclaims" in snapshot.unseen
     if not spawner.storage_pvc_ensure or unseen or key in storage.claims:
         return snapshot
     found = _class(snapshot, spawner.storage_class)
+    default = _DEFAULT if "storageclasses" in snapshot.unseen else ""
     claim = Claim(
         namespace=key[0],
         name=key[1],
-        storage_class=found.name if found else (spawner.storage_class or ""),
+        storage_class=found.name if found else (spawner.storage_class or default),
         access_modes=tuple(spawner.storage_access_modes),
         requested_bytes=_bytes(spawner.storage_capacity),
     )

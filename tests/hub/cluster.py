@@ -201,6 +201,11 @@ def _point_here(folder: Path, access: Access) -> None:
             }
         )
     )
+    use_kubeconfig(path)
+
+
+def use_kubeconfig(path: Path) -> None:
+    """Make this process' Kubernetes clients read this file from now on."""
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = str(path)
     kubespawner_clients.load_config.cache_clear()
     kubespawner_clients._client_cache.clear()

@@ -12,7 +12,9 @@ from kubernetes_asyncio.client import (
     V1ResourceRequirements,
 )
 
-from teamspawner.capacity.objects import Claim, Snapshot, Storage, StorageClass
+from teamspawner.capacity.judge import judge
+from teamspawner.capacity.objects import Claim, Snapshot, Storage, StorageClass, VolumeUse
+from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.hub.devices import accelerators_of, check
@@ -20,6 +22,7 @@ from teamspawner.hub.home import with_home
 from teamspawner.hub.quiet import OpenPage, quieten
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
+from tests.core.build import a_candidate, a_node, a_snapshot
 
 GPU = "nvidia.com/gpu"
 
@@ -100,6 +103,18 @@ def test_a_home_that_is_there_stays_as_it_is():
 def test_claims_that_were_not_looked_at_are_not_made_up():
     snapshot = replace(seen(LATE), unseen=frozenset({"persistentvolumeclaims"}))
     assert with_home(snapshot, Settings()) is snapshot
+
+
+@pytest.mark.parametrize("named", [None, "homes"], ids=["default", "by-name"])
+def test_a_home_of_a_class_that_is_not_seen_is_not_called_missing(named):
+    class Own(Settings):
+        storage_class = named
+
+    nodes = a_snapshot(a_node("n1")).nodes
+    unseen = replace(seen(), nodes=nodes, unseen=frozenset({"storageclasses"}))
+    pod = a_candidate(namespace="hub", cpu=1, volumes=(VolumeUse("claim", "claim-ada"),))
+    verdict = judge(pod, with_home(unseen, Own()), Rules())
+    assert verdict.status is Status.UNKNOWN
 
 
 def test_a_size_that_nobody_can_read_is_left_to_the_api_server():
