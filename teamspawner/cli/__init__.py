@@ -3,16 +3,21 @@
 Each command is a module of this package with two functions, found by name:
 ``add(parser)`` declares its arguments, ``run(args)`` does it and returns the
 exit code (0 fine, 1 the answer is no, 2 used wrongly, 3 cluster not reachable).
+What it raises, ``main`` turns into words and codes.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import teamspawner
+from teamspawner.cli.seen import UsageError, tell
+from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import ClusterError
 
 COMMANDS = {
     "check": "check the map: all faults, each with place, what is allowed and the nearest fix",
@@ -44,7 +49,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = parser().parse_args(argv)
-    code: int = arguments.run(arguments)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except (UsageError, DumpError) as error:
+        tell(arguments.command, str(error))
+        return 2
+    except ClusterError as error:
+        tell(arguments.command, str(error))
+        return 3
+    except BrokenPipeError:  # the reader has seen enough; nothing is left to flush at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
 
 
