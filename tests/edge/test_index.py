@@ -15,7 +15,7 @@ from teamspawner.capacity.objects import Candidate, Pod, PodSpec, VolumeUse
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
-from teamspawner.cluster.receive import receiver_for
+from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import OTHERS, State
 from tests.edge.build import a_node
 from tests.oracle.generate import case
