@@ -8,6 +8,8 @@ exit code (0 fine, 1 the answer is no, 2 used wrongly, 3 cluster not reachable).
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,6 +26,8 @@ COMMANDS = {
     "chart": "the chart values that follow from the map",
     "rbac": "the least rights the hub needs for the features in use",
 }
+
+_INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,10 +46,35 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    A reader that has seen enough (``| head``) ends it with 0, Ctrl-C with 130, output
+    that cannot be written with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that a terminal lacks is no end
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
-    code: int = arguments.run(arguments)
+    try:
+        code: int = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except OSError as error:
+        _drop_output()
+        sys.stderr.write(f"teamspawner {arguments.command}: {error.strerror or error}\n")
+        return 2
     return code
+
+
+def _drop_output() -> None:
+    """Send what is left to nowhere, so that the interpreter does not fail on it at its end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
