@@ -74,7 +74,7 @@ def _module(name: str, *words: str) -> dict[str, Any]:
 
 
 def _table(measured: dict[str, Any]) -> str:
-    heads = ("way", "n", "wall s", "CPU s", "memory MB", "longest stall ms")
+    heads = ("way", "n", "wall s", "CPU s", "memory MB", "longest stall ms", "longest work ms")
     rows = [heads]
     for way, runs in measured["runs"].items():
         cells = (
@@ -82,7 +82,7 @@ def _table(measured: dict[str, Any]) -> str:
         )
         rows.append((way, str(len(runs.results)), *cells))
     for way, runs in measured["events"].items():
-        rows.append((way, str(len(runs.results)), "", f"{rate(runs):,.0f} events/s", "", ""))
+        rows.append((way, str(len(runs.results)), "", f"{rate(runs):,.0f} events/s", "", "", ""))
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     title = (

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.generate import EVENTS, SIZES, generate
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ("wall_s", "cpu_s", "rss_mb", "stall_ms")
+FIGURES = ("wall_s", "cpu_s", "rss_mb", "stall_ms", "work_ms")
 _MOST_IDLE_MS = 10.0
 
 
@@ -122,15 +122,16 @@ def measure_size(base: Path, size: str, repeat: int) -> dict[str, Any]:
     """All figures of one size."""
     folder = folder_of(base, size)
     naive = {"S": 2, "M": 1, "L": 0}[size]
-    reflector = {"S": repeat, "M": max(2, repeat // 2), "L": 1}[size]
+    reflector = {"S": repeat, "M": max(2, repeat // 2), "L": 0}[size]  # at L it takes 8 GB
     ways = {
         "scan": repeat,
         "ours-paged": repeat,
         "ours-streamed": repeat,
         "ours-while-serving": repeat,
         "reflector": reflector,
-        **({"naive": naive} if naive else {}),
+        "naive": naive,
     }
+    ways = {way: times for way, times in ways.items() if times}
     with serving(folder) as url:
         floor = quiet(url)
         runs = alternate(ways, url)

@@ -3,6 +3,7 @@
 Each command is a module of this package with two functions, found by name:
 ``add(parser)`` declares its arguments, ``run(args)`` does it and returns the
 exit code (0 fine, 1 the answer is no, 2 used wrongly, 3 cluster not reachable).
+What it raises, ``main`` turns into words and codes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import teamspawner
+from teamspawner.cli.seen import UsageError, tell
+from teamspawner.cluster.dump import DumpError
+from teamspawner.errors import ClusterError
 
 COMMANDS = {
     "check": "check the map: all faults, each with place, what is allowed and the nearest fix",
@@ -59,14 +63,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except (UsageError, DumpError) as error:
+        tell(arguments.command, str(error))
+        return 2
+    except ClusterError as error:
+        tell(arguments.command, str(error))
+        return 3
+    except BrokenPipeError:  # the reader has seen enough
         _drop_output()
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
         _drop_output()
-        sys.stderr.write(f"teamspawner {arguments.command}: {error.strerror or error}\n")
+        tell(arguments.command, str(error.strerror or error))
         return 2
     return code
 

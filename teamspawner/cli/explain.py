@@ -13,8 +13,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cli.mapfile import within
-from teamspawner.cluster.dump import DumpError
-from teamspawner.errors import ClusterError, MapError
+from teamspawner.errors import MapError
 from teamspawner.map import Map, load
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
@@ -43,8 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain: 0 done, 1 the map has faults, 2 used wrongly, 3 the cluster is not reachable."""
     if args.map == "-" and "-" in args.dump:
-        seen.tell(COMMAND, "--map and --dump both read standard input; allowed: one of them")
-        return 2
+        raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
     try:
         parsed = load(within(args.map)).map
         cluster = seen.look(COMMAND, args)
@@ -52,14 +50,7 @@ def run(args: argparse.Namespace) -> int:
         seen.tell(COMMAND, f"the map cannot be used:\n{error}")
         return 1
     except OSError as error:
-        seen.tell(COMMAND, f"cannot read {args.map}: {error.strerror or error}")
-        return 2
-    except (seen.UsageError, DumpError) as error:
-        seen.tell(COMMAND, str(error))
-        return 2
-    except ClusterError as error:
-        seen.tell(COMMAND, str(error))
-        return 3
+        raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
     groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
     listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
     print(_json(listing) if args.format == "json" else _text(listing))

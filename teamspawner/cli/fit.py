@@ -16,8 +16,7 @@ from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cluster.decode import ObjectError, candidate
-from teamspawner.cluster.dump import DumpError, utf8
-from teamspawner.errors import ClusterError
+from teamspawner.cluster.dump import utf8
 from teamspawner.offers.sentences import Asked, sentence
 
 COMMAND = "fit"
@@ -41,16 +40,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge every pod alone, against the same snapshot."""
-    try:
-        manifests = _all_manifests(args.filename, args.dump)
-        snapshot, rules = seen.look(COMMAND, args)
-        pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
-    except (seen.UsageError, DumpError) as error:
-        seen.tell(COMMAND, str(error))
-        return 2
-    except ClusterError as error:
-        seen.tell(COMMAND, str(error))
-        return 3
+    manifests = _all_manifests(args.filename, args.dump)
+    snapshot, rules = seen.look(COMMAND, args)
+    pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
     print(_json(results, snapshot) if args.format == "json" else _text(results, snapshot))
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1

@@ -149,7 +149,7 @@ class Recogniser:
         self.rules = rules
         self._specs: dict[_Text, tuple[bytes, objects.PodSpec | None]] = {}
         self._kinds: dict[tuple[bytes, Text, bytes, bool, bool], Kind] = {}
-        self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
+        self._fresh: dict[tuple[bytes, bytes, bool], objects.Pod] = {}
         self._encode = json.Encoder().encode
 
     def kind(self, found: QuickPod, labels: bytes) -> Kind:
@@ -165,9 +165,7 @@ class Recogniser:
         resident = (
             b'"DaemonSet"' in owners
             or b'"Node"' in owners
-            or (
-                meta.annotations is not NONE and b"kubernetes.io/config." in bytes(meta.annotations)
-            )
+            or b"kubernetes.io/config." in bytes(meta.annotations)
         ) and _is_resident(meta)  # the text alone rules out nearly all
         ending = meta.deletion_timestamp is not NONE and bytes(meta.deletion_timestamp) != b"null"
         found.metadata = spec.node_name = status.phase = status.nominated_node_name = None
@@ -201,18 +199,18 @@ class Recogniser:
         meta, status = found.metadata, found.status
         assert meta is not None
         nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
-        name, uid = meta.name, meta.uid
+        name, uid, resident = meta.name, meta.uid, _is_resident(meta)
         meta.name = meta.uid = meta.resource_version = status.nominated_node_name = None
         meta.creation_timestamp = meta.annotations = status.conditions = NONE
         text = self._encode(found)
-        pod = self._fresh.get((text, labels))
+        pod = self._fresh.get((text, labels, resident))
         if pod is None:
             if b'"ephemeral"' in text:
                 raise RareError
             whole = read(text, wire.Pod)
-            pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(meta))
+            pod = pod_of(whole, self.rules, placed=False, resident=resident)
             _forget_half(self._fresh)
-            self._fresh[text, labels] = pod
+            self._fresh[text, labels, resident] = pod
         judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
         return Candidate(pod, name or "", uid or "", nominated, judged)
 
