@@ -33,6 +33,7 @@ __all__ = ["DemoError", "Plan", "run"]
 
 _READY_S = 90.0
 _HUB_GRACE_S = 6.0
+_VOLUMES_GONE_S = 5.0
 _TOKEN_S = 30 * 86400
 _LAST_LINES = 30
 _CONFIG = Path(__file__).parent / "hub_config.py"
@@ -182,13 +183,28 @@ async def _hub_access(client: Client, access: Access, folder: Path) -> None:
 async def _clear(client: Client) -> None:
     """Delete the servers' pods and claims of a cluster that stays."""
     base = f"/api/v1/namespaces/{NAMESPACE}"
-    with contextlib.suppress(ClusterError):
+    with contextlib.suppress(ClusterError, TimeoutError):
         for plural in ("pods", "persistentvolumeclaims"):
             found = await client.get(
                 f"{base}/{plural}", labelSelector="app.kubernetes.io/component=singleuser-server"
             )
             for thing in found["items"]:
                 await client.delete(f"{base}/{plural}/{thing['metadata']['name']}", 0)
+        async with asyncio.timeout(_VOLUMES_GONE_S):
+            while await _volumes(client):
+                await asyncio.sleep(0.2)
+
+
+async def _volumes(client: Client) -> list[str]:
+    """Names of the volumes made for the servers; they end a moment after their claims."""
+    found = (await client.get("/api/v1/persistentvolumes"))["items"]
+    return [
+        thing["metadata"]["name"]
+        for thing in found
+        if (thing["spec"].get("claimRef") or {}).get("namespace") == NAMESPACE
+        and thing["spec"].get("storageClassName") == CLASS
+        and "deletionTimestamp" not in thing["metadata"]
+    ]
 
 
 class _Demo:
