@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from teamspawner.capacity.verdict import Status
-from teamspawner.cli import COMMANDS
+from teamspawner.cli import COMMANDS, parser
 from teamspawner.hub.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +22,20 @@ def headings(page: str) -> list[str]:
 def test_every_command_has_a_heading():
     assert headings("commands.md") == list(dict.fromkeys(headings("commands.md")))
     assert set(headings("commands.md")) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_is_mentioned(command):
+    page = (ROOT / "docs" / "commands.md").read_text()
+    shared, *parts = page.split("\n## ")
+    own = next(part for part in parts if part.split()[0] == command)
+    options = re.findall(r"--[a-z-]+", help_of(command))
+    assert not {each for each in options if each not in own + shared} - {"--help"}
+
+
+def help_of(command: str) -> str:
+    found = next(a for a in parser()._actions if isinstance(a.choices, dict))
+    return found.choices[command].format_usage()
 
 
 def test_every_setting_has_a_heading():

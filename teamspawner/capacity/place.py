@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from teamspawner.capacity.context import node_reasons, prepare, with_pods
-from teamspawner.capacity.objects import Candidate, NodeState, Snapshot
+from teamspawner.capacity.objects import Candidate, NodeState, Pod, Snapshot
 from teamspawner.capacity.rules import Rules
 
 
@@ -46,6 +46,17 @@ def put_on(snapshot: Snapshot, candidate: Candidate, node: str) -> Snapshot:
     nodes[node] = with_pods(nodes[node], (candidate.pod,))
     waiting = tuple(other for other in snapshot.waiting if other is not candidate)
     return replace(snapshot, nodes=nodes, waiting=waiting, placed=snapshot.placed | {node})
+
+
+def take_off(snapshot: Snapshot, pod: Pod, node: str) -> Snapshot:
+    """Return the snapshot without one pod of a node, as if it were gone already."""
+    state = snapshot.nodes[node]
+    pods = tuple(other for other in state.pods if other is not pod)
+    used = dict(state.used)
+    for name, amount in pod.spec.requests.items():
+        used[name] = used.get(name, 0) - amount
+    nodes = {**snapshot.nodes, node: replace(state, pods=pods, used=used)}
+    return replace(snapshot, nodes=nodes, placed=snapshot.placed | {node})
 
 
 def _fullness(state: NodeState) -> float:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The ten verdicts, from ``facts`` of the scheduler and the API server."""
+    """The ten verdicts on a pod; nothing else is ever said of one."""
 
     INVALID = "INVALID"
     """The API server would refuse the pod."""

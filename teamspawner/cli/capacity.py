@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,8 +12,6 @@ from typing import Any
 from teamspawner import units
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.cli import seen
-from teamspawner.cluster.dump import DumpError
-from teamspawner.errors import ClusterError
 from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
@@ -34,21 +33,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the capacity: 0 done, 2 used wrongly, 3 the cluster is not reachable."""
     if args.watch and args.dump:
-        seen.tell(COMMAND, "--watch with --dump: a dump does not change; allowed: one of them")
-        return 2
-    try:
-        if args.watch:
+        raise seen.UsageError("--watch with --dump: a dump does not change; allowed: one of them")
+    if args.watch:
+        with contextlib.suppress(KeyboardInterrupt):  # the reader has seen enough
             asyncio.run(_watch(args))
-            return 0
-        snapshot = seen.look(COMMAND, args).snapshot
-    except (seen.UsageError, DumpError) as error:
-        seen.tell(COMMAND, str(error))
-        return 2
-    except ClusterError as error:
-        seen.tell(COMMAND, str(error))
-        return 3
-    except (KeyboardInterrupt, BrokenPipeError):  # the reader has seen enough
         return 0
+    snapshot = seen.look(COMMAND, args).snapshot
     answer = capacity_json(snapshot)
     print(json.dumps(answer, indent=2) if args.format == "json" else _text(snapshot))
     return 0

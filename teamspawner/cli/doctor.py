@@ -22,8 +22,7 @@ from teamspawner.cli.findings import (
     of_map,
 )
 from teamspawner.cli.mapfile import within
-from teamspawner.cluster.dump import DumpError
-from teamspawner.errors import ClusterError, Fault, MapError
+from teamspawner.errors import Fault, MapError
 from teamspawner.map import Loaded, load
 
 COMMAND = "doctor"
@@ -47,19 +46,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine: 0 no fault (warnings or not), 1 faults, 2 used wrongly, 3 not reachable."""
     if args.map == "-" and "-" in args.dump:
-        seen.tell(COMMAND, "--map and --dump both read standard input; allowed: one of them")
-        return 2
+        raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
     try:
         found = merged(_examine(args))
-    except (seen.UsageError, DumpError) as error:
-        seen.tell(COMMAND, str(error))
-        return 2
     except OSError as error:
-        seen.tell(COMMAND, f"cannot read {args.map}: {error.strerror or error}")
-        return 2
-    except ClusterError as error:
-        seen.tell(COMMAND, str(error))
-        return 3
+        raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
     _print_json(found) if args.format == "json" else _print_text(found)
     return 1 if any(finding.level == FAULT for finding in found) else 0
 

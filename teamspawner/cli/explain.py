@@ -13,8 +13,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cli.mapfile import within
-from teamspawner.cluster.dump import DumpError
-from teamspawner.errors import ClusterError, MapError
+from teamspawner.errors import MapError
 from teamspawner.map import Map, load
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
@@ -43,8 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain: 0 done, 1 the map has faults, 2 used wrongly, 3 the cluster is not reachable."""
     if args.map == "-" and "-" in args.dump:
-        seen.tell(COMMAND, "--map and --dump both read standard input; allowed: one of them")
-        return 2
+        raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
     try:
         parsed = load(within(args.map)).map
         cluster = seen.look(COMMAND, args)
@@ -52,15 +50,8 @@ def run(args: argparse.Namespace) -> int:
         seen.tell(COMMAND, f"the map cannot be used:\n{error}")
         return 1
     except OSError as error:
-        seen.tell(COMMAND, f"cannot read {args.map}: {error.strerror or error}")
-        return 2
-    except (seen.UsageError, DumpError) as error:
-        seen.tell(COMMAND, str(error))
-        return 2
-    except ClusterError as error:
-        seen.tell(COMMAND, str(error))
-        return 3
-    groups = tuple(part.strip() for part in args.groups.split(",") if part.strip())
+        raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
+    groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
     listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
     print(_json(listing) if args.format == "json" else _text(listing))
     return 0
@@ -101,7 +92,7 @@ def _json(listing: Listing) -> str:
         "offers": [_offer(offer) for offer in listing.offers],
         "hidden": [{"slug": each.slug, "why": each.why} for each in listing.hidden],
     }
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+    return json.dumps(answer, indent=2)
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -11,35 +11,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from jupyterhub.utils import maybe_future
-
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.hub import metrics
-from teamspawner.hub.culling import default_times
 from teamspawner.hub.devices import check
-from teamspawner.hub.home import with_home
-from teamspawner.hub.pods import Pods
+from teamspawner.hub.known import Known
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
-from teamspawner.map.groups import is_member
+from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
-from teamspawner.offers.choices import START_LABEL, plain_pod
+from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.model import Choice, Listing, Person
-from teamspawner.offers.profiles import may_see
 from teamspawner.offers.reservations import Reservation
-from teamspawner.offers.scene import Scene
 
 __all__ = ["Gate"]
 
 LARGEST_REQUEST = 2**16
 """Bytes of a request to start a server; the longest honest one has a few hundred."""
+
+EMPTY_BUT_NO_OBJECT = frozenset({b"[]", b'""', b"0", b"0.0", b"false"})
+"""JSON that JupyterHub 6 takes for no options at all, though it is no set of names and values."""
 
 CLICK_ONLY = "A link alone does not start this. Press Start on the page."
 KEPT_AFTER_START_S = 600.0
@@ -52,13 +48,14 @@ class Gate:
     Attributes:
         wait_s: How long the start under way may wait for room, in seconds.
         linked: What a link asked for that only a click may start; None without one.
-        offered: What the start under way was promised.
+        token: Marks the pod of the newest start, as its label ``teamspawner/start``.
+        choice: What the start under way was let pass with; None without one.
     """
 
     def __init__(self, spawner: Any) -> None:
         self._spawner = spawner
-        self._pods: Pods | None = None
-        self._token = ""
+        self._known = Known(spawner)
+        self.token = ""
         self._foretold: Verdict | None = None
         self.choice: Choice | None = None
         self.wait_s = 0.0
@@ -68,15 +65,15 @@ class Gate:
 
     async def listing(self) -> Listing:
         """Everything this person may have now, with verdicts."""
-        shared, person = self._shared(), self._person()
+        shared, person = self._known.shared(), self._known.person()
         await shared.synced()
-        desk, profiles = shared.desk(self._spawner), await self._profiles()
-        scene = self._scene(profiles)
-        pods = self._shapes()
+        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
+        scene = self._known.scene(profiles)
+        pods = self._known.shapes()
         plan = desk.plan(person, scene)
         await pods.make([choice for choice in plan if pods.known(choice) is None])
-        await shared.warm(map(self._pod_for, plan), self._scene(profiles).snapshot)
-        listing = desk.listing(person, self._scene(profiles))
+        await shared.warm(map(self._known.pod_for, plan), self._known.scene(profiles).snapshot)
+        listing = desk.listing(person, self._known.scene(profiles))
         metrics.offered(listing.offers)
         return listing
 
@@ -98,16 +95,22 @@ class Gate:
         self.linked = options if isinstance(options, dict) else {}
         if not self.linked.get("profile"):
             raise OpenPage
-        shared, person = self._shared(), self._person()
-        scene = self._scene(await self._profiles())
+        shared, person = self._known.shared(), self._known.person()
+        scene = self._known.scene(await self._known.profiles())
         try:
             choices = shared.desk(self._spawner).resolve(person, options, scene)
         except ChoiceError as error:
             raise Refusal.of(error) from None
-        await self._shapes().make(choices)
+        await self._known.shapes().make(choices)
         if any(self._is_scarce(choice) for choice in choices):
             raise OpenPage
         return options
+
+    async def profiles(self) -> list[dict[str, Any]]:
+        """What this person may have, as KubeSpawner's own form and fancy-profiles show it."""
+        from teamspawner.hub.pages import as_profiles
+
+        return as_profiles(await self.listing(), await self._known.profiles() or ())
 
     # --- starting -----------------------------------------------------------------------
 
@@ -117,8 +120,8 @@ class Gate:
         Raises:
             Refusal: With the sentence for the person.
         """
-        self._check_size()
-        person = self._person()
+        self._check_body()
+        person = self._known.person()
         try:
             choice = await self._choose(raw, person)
         except ChoiceError as error:
@@ -135,10 +138,10 @@ class Gate:
         return choice
 
     async def _choose(self, raw: Any, person: Person) -> Choice:
-        shared, pods = self._shared(), self._shapes()
+        shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
-        desk, profiles = shared.desk(self._spawner), await self._profiles()
-        choices = desk.resolve(person, raw, self._scene(profiles))
+        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
+        choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)
         try:
@@ -147,7 +150,7 @@ class Gate:
             if error.status < 409:  # noqa: PLR2004
                 raise
         # the pods of everything else are made only now, to name the nearest that fits
-        plan = desk.plan(person, self._scene(profiles))
+        plan = desk.plan(person, self._known.scene(profiles))
         await pods.make([choice for choice in plan if pods.known(choice) is None])
         return self._admit(desk, person, choices, profiles)
 
@@ -155,7 +158,7 @@ class Gate:
         self, desk: Desk, person: Person, choices: tuple[Choice, ...], profiles: Any
     ) -> Choice:
         """Judge and reserve in one step: nobody else comes between."""
-        scene = self._scene(profiles)
+        scene = self._known.scene(profiles)
         choice = desk.admit(person, choices, scene)
         candidate = scene.pod_for(choice)
         self._foretold = desk.verdict(candidate, scene)
@@ -169,20 +172,20 @@ class Gate:
 
     def _is_scarce(self, choice: Choice) -> bool:
         """Whether a choice is capped or has an accelerator."""
-        shaped = self._shapes().known(choice)
+        shaped = self._known.shapes().known(choice)
         requests = shaped.candidate.pod.spec.requests if shaped else choice.requests
         if choice.devices or any(map(is_accelerator, requests)):
             return True
-        parsed = self._shared().desk(self._spawner).map
+        parsed = self._known.shared().desk(self._spawner).map
         team = parsed.teams.get(choice.team) if parsed and choice.team else None
         return team is not None and has_caps(team, devices=False)
 
     def _reserve(self, choice: Choice, candidate: Candidate, person: Person) -> Choice:
-        shared = self._shared()
-        self._token = secrets.token_hex(8)
+        shared = self._known.shared()
+        self.token = secrets.token_hex(8)
         shared.ledger.reserve(
             Reservation(
-                token=self._token,
+                token=self.token,
                 person=person.label,
                 team=choice.team,
                 requests=candidate.pod.spec.requests,
@@ -193,16 +196,16 @@ class Gate:
         )
         return replace(
             choice,
-            labels={**choice.labels, START_LABEL: self._token},
+            labels={**choice.labels, START_LABEL: self.token},
             devices=_devices(choice, candidate),
         )
 
     def longest_s(self) -> float:
         """The longest that any start may take, in seconds, before it is known what is chosen."""
-        return longest_s(self._shared().desk(self._spawner).map, self._spawner.start_timeout)
+        return longest_s(self._known.shared().desk(self._spawner).map, self._spawner.start_timeout)
 
     def _wait_s(self, choice: Choice) -> float:
-        parsed, own_s = self._shared().desk(self._spawner).map, self._spawner.start_timeout
+        parsed, own_s = self._known.shared().desk(self._spawner).map, self._spawner.start_timeout
         own_waits = self._spawner.when_busy == "wait"
         return wait_s(choice, parsed, self._foretold, own_s, own_waits=own_waits)
 
@@ -238,98 +241,24 @@ class Gate:
 
     def forget(self) -> None:
         """Give back what is reserved: the start failed, or the server has stopped."""
-        self._shared().ledger.release(self._token)
+        self._known.shared().ledger.release(self.token)
         self.choice, self._foretold = None, None
 
     def is_node(self, word: str) -> bool:
         """Whether a word is the name of a node."""
-        snapshot = self._shared().snapshot
+        snapshot = self._known.shared().snapshot
         return snapshot is not None and word in snapshot.nodes
-
-    # --- what is known ------------------------------------------------------------------
-
-    def _scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
-        """Everything as it is at this moment."""
-        shared, spawner = self._shared(), self._spawner
-        shared.settle()
-        seen = shared.snapshot
-        return Scene(
-            snapshot=with_home(seen, spawner) if seen is not None else None,
-            verdict=self._judge,
-            pod_for=self._pod_for,
-            place=shared.index.place,
-            held=shared.ledger.held,
-            stale=shared.stale,
-            profiles=profiles,
-            cull=default_times(),
-            beyond_caps=self._bypass(),
-            own_waits=spawner.when_busy == "wait",
-            own_lets_unknown={"allow": True, "refuse": False}.get(spawner.when_unknown),
-        )
-
-    def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
-        """What admission has decided goes first; then the scheduler."""
-        found = self._shapes().admission(candidate)
-        return found or self._shared().index.verdict(candidate, snapshot)
-
-    def _pod_for(self, choice: Choice) -> Candidate:
-        shaped = self._shapes().known(choice)
-        if shaped is not None:
-            return shaped.candidate
-        if choice.profile is not None:
-            return Candidate(Pod(self._spawner.namespace, choice.labels, PodSpec()))
-        return plain_pod(choice, self._spawner.namespace)
-
-    async def profiles(self) -> list[dict[str, Any]]:
-        """What this person may have, as KubeSpawner's own form and fancy-profiles show it."""
-        from teamspawner.hub.pages import as_profiles
-
-        return as_profiles(await self.listing(), await self._profiles() or ())
-
-    async def _profiles(self) -> list[dict[str, Any]] | None:
-        """The admin's own profiles for this person; None when the admin set none at all."""
-        spawner = self._spawner
-        found = spawner.admin_profiles
-        if not found:
-            return None
-        if callable(found):
-            found = await maybe_future(found(spawner))
-        listed = spawner._get_initialized_profile_list(_as_list(found))  # noqa: SLF001
-        held = tuple(group.name for group in spawner.user.groups)
-        return may_see(listed, lambda patterns: self._bypass() or is_member(patterns, held))
-
-    def _person(self) -> Person:
-        spawner = self._spawner
-        labels = spawner._build_common_labels({})  # noqa: SLF001 - the label that pods will have
-        return Person(
-            name=spawner.user.name,
-            groups=tuple(sorted(group.name for group in spawner.user.groups)),
-            label=labels["hub.jupyter.org/username"],
-            admin=self._bypass(),
-        )
-
-    def _bypass(self) -> bool:
-        """Whether an admin is asking, on a hub that lets admins pass teams and caps."""
-        asking = getattr(self._spawner.handler, "current_user", None)
-        return bool(self._spawner.admin_bypass and getattr(asking, "admin", False))
-
-    def _shared(self) -> Shared:
-        return shared_by(self._spawner)
-
-    def _shapes(self) -> Pods:
-        shared = self._shared()
-        if self._pods is None or self._pods.rules != shared.rules:
-            dry_run = shared.dry_run if self._spawner.dry_run else None
-            self._pods = Pods(self._spawner, dry_run, shared.rules)
-        return self._pods
 
     def _request(self) -> Any:
         return getattr(self._spawner.handler, "request", None)
 
-    def _check_size(self) -> None:
+    def _check_body(self) -> None:
         request = self._request()
-        if request is not None and len(request.body or b"") > LARGEST_REQUEST:
+        body = (request.body if request is not None else b"") or b""
+        if len(body) > LARGEST_REQUEST:
             raise Refusal(413, "size", "The request is too large.")
+        if b"".join(body.split()) in EMPTY_BUT_NO_OBJECT:
+            raise Refusal(400, "options", NO_OPTIONS)
 
 
 def _devices(choice: Choice, candidate: Candidate) -> dict[str, int]:
@@ -338,9 +267,3 @@ def _devices(choice: Choice, candidate: Candidate) -> dict[str, int]:
         return dict(choice.devices)
     requests = candidate.pod.spec.requests
     return {name: amount for name, amount in requests.items() if is_accelerator(name) and amount}
-
-
-def _as_list(found: Any) -> list[Any]:
-    if isinstance(found, dict):
-        return [found[key] for key in sorted(found)]
-    return list(found or ())

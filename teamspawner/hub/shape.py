@@ -25,9 +25,12 @@ def twin_of(spawner: Any) -> Any:
     API token: its manifest is shown to the API server, never started.
     """
     twin = copy.copy(spawner)
+    # what was asked for is not copied: it may be of any depth, and the choice replaces it
     for name, value in twin._trait_values.items():  # noqa: SLF001 - traitlets has no public way
-        twin._trait_values[name] = own_copy(value)  # noqa: SLF001
+        if name != "user_options":
+            twin._trait_values[name] = own_copy(value)  # noqa: SLF001
     twin.api_token = ""
+    twin.user_options = {}
     return twin
 
 

@@ -42,7 +42,7 @@ class Shared:
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
             rules=_rules(spawner),
-            namespace=spawner._namespace_default(),  # noqa: SLF001 - where the hub itself runs
+            namespace=_namespace(spawner),
             log=spawner.log,
         )
         self.dry_run = DryRun(spawner.api, self._policy)
@@ -144,6 +144,16 @@ def shared_by(spawner: Any) -> Shared:
         _ALL[loop] = Shared(spawner)
         metrics.watched(_ALL[loop].counted)
     return _ALL[loop]
+
+
+def _namespace(spawner: Any) -> str:
+    """Where the hub's own scheduler, quotas and limits are looked for: beside the servers.
+
+    With a namespace for each person only the hub's own can be named.
+    """
+    if spawner.enable_user_namespaces:
+        return str(spawner._namespace_default())  # noqa: SLF001 - where the hub itself runs
+    return str(spawner.namespace)
 
 
 def _rules(spawner: Any) -> Rules | None:

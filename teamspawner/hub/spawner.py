@@ -17,6 +17,7 @@ from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
 from teamspawner.hub.refusal import Refusal, leave_failure_count
 from teamspawner.hub.settings import Settings
+from teamspawner.offers.choices import START_LABEL
 
 __all__ = ["TeamSpawner"]
 
@@ -48,7 +49,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         quieten(self.log)
         self._chosen: dict[str, str] = {}
-        self._nothing_made = False
+        self.nothing_made = False
         self._before: dict[str, Any] = {}
         self._frozen: list[dict[str, Any]] | None = None
         self.admin_profiles = self.profile_list
@@ -89,7 +90,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
 
     def start(self) -> asyncio.Future[str]:
         """Start the server, and end the start in seconds when it can never run."""
-        self._nothing_made = True
+        self.nothing_made = True
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._restore()
         # JupyterHub reads start_timeout once, before anybody knows which tier is chosen;
@@ -134,7 +135,11 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         """The pod of this server as last seen, as JSON; None before it is seen."""
         reflector = self.pod_reflector
         found = reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
-        return None if self._nothing_made else found
+        if found is None or self.nothing_made:
+            return None
+        # one that an earlier start has left is about to be deleted, and tells nothing of this one
+        token = (found["metadata"].get("labels") or {}).get(START_LABEL, self.gate.token)
+        return found if token == self.gate.token else None
 
     async def load_user_options(self) -> None:
         """Judge what the person asked for and lay it onto this spawner, or refuse.
@@ -182,7 +187,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
         self.gate.check(pod)
         # KubeSpawner logs the whole manifest, with the server's token, when the API refuses
         pod.to_str = lambda: f"pod {pod.metadata.name}"
-        self._nothing_made = False
+        self.nothing_made = False
         made: bool = await super()._make_create_pod_request(pod, request_timeout)
         return made
 
@@ -206,7 +211,7 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
 
     async def poll(self) -> int | None:
         """Say whether the server runs; a refused start made no pod, and asks nobody."""
-        if self._nothing_made:
+        if self.nothing_made:
             return 1
         status: int | None = await super().poll()
         return status

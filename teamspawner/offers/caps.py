@@ -36,6 +36,10 @@ class Held(NamedTuple):
         """Both together."""
         return Held(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
+    def negative(self) -> Held:
+        """The same, to be taken away."""
+        return Held(*(-value for value in self))
+
 
 class Holder(NamedTuple):
     """What a team holds, and what one person holds of it."""
@@ -72,7 +76,7 @@ def person_label(name: str) -> str:
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:_STEM].rstrip("-")
     if not stem or not stem[0].isalpha():
         stem = f"x-{stem[: _STEM - 2]}" if stem else "x"
-    return f"{stem}---{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
+    return f"{stem}---{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,16 @@ class Usage:
         """What a team holds, and one person (by label) of it."""
         none = Held()
         return Holder(self.teams.get(team, none), self.people.get((team, person), none))
+
+    def without(self, pod: Pod) -> Usage:
+        """Leave out one pod that is counted."""
+        entry = _entry_of(pod)
+        teams, people = dict(self.teams), dict(self.people)
+        if entry is not None:
+            held = entry.held.negative()
+            _add(teams, entry.team, held)
+            _add(people, (entry.team, entry.person), held)
+        return Usage(teams, people, self.tokens)
 
     def with_reservations(self, held: Iterable[Reservation]) -> Usage:
         """Add the starts under way whose pods are not seen yet."""
@@ -177,20 +191,26 @@ class Tally:
         return Usage(teams, people, self._tokens | {entry.token for entry in waiting})
 
     def _take(self, entry: _Entry, sign: int) -> None:
-        held = entry.held if sign > 0 else Held(*(-value for value in entry.held))
+        held = entry.held if sign > 0 else entry.held.negative()
         _add(self._teams, entry.team, held)
         _add(self._people, (entry.team, entry.person), held)
 
     def _entries(self, pods: Iterable[Pod]) -> Iterator[_Entry]:
         for pod in pods:
-            labels = pod.labels
-            team = labels.get(TEAM_LABEL)
-            if not team or (self.namespaces and pod.namespace not in self.namespaces):
-                continue
-            requests = pod.spec.requests
-            gpus = sum(amount for name, amount in requests.items() if is_accelerator(name))
-            held = Held(1, requests.get("cpu", 0), requests.get("memory", 0), gpus)
-            yield _Entry(team, labels.get(USER_LABEL, ""), held, labels.get(START_LABEL, ""))
+            entry = _entry_of(pod)
+            if entry and not (self.namespaces and pod.namespace not in self.namespaces):
+                yield entry
+
+
+def _entry_of(pod: Pod) -> _Entry | None:
+    """What a server of a team holds; None for any other pod."""
+    labels, requests = pod.labels, pod.spec.requests
+    team = labels.get(TEAM_LABEL)
+    if not team:
+        return None
+    gpus = sum(amount for name, amount in requests.items() if is_accelerator(name))
+    held = Held(1, requests.get("cpu", 0), requests.get("memory", 0), gpus)
+    return _Entry(team, labels.get(USER_LABEL, ""), held, labels.get(START_LABEL, ""))
 
 
 def _add(to: dict[_Key, Held], key: _Key, held: Held) -> None:

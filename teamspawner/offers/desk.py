@@ -21,6 +21,7 @@ from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
 from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
@@ -215,6 +216,8 @@ class Desk:
             counted = self._stock.usage(snapshot)
             tokens = counted.tokens
             usage = counted.with_reservations(scene.held)
+        if scene.leftover is not None:
+            snapshot, usage = left_out(scene.leftover, snapshot, usage)
         if scene.place is not None and not scene.stale:
             fresh = [each for each in snapshot.waiting if not each.judged]
             reserved = [

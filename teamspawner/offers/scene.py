@@ -20,6 +20,19 @@ Place = Callable[[Snapshot, Sequence[Candidate]], Snapshot]
 """Puts pods first that will take room shortly."""
 
 
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A pod that is deleted before the person's next one is made.
+
+    Attributes:
+        token: Its label ``teamspawner/start``.
+        node: Where it is; empty while it waits.
+    """
+
+    token: str
+    node: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What is known when a listing is made or a start is judged.
@@ -37,6 +50,7 @@ class Scene:
         beyond_caps: True when no cap holds the person back.
         profiles: The admin's own profiles that this person may have, with slugs; None when
             the admin set none at all.
+        leftover: A pod of this person's that the start would replace; it takes no room from it.
         cull: When servers are stopped where the map says nothing; for words only.
     """
 
@@ -50,6 +64,7 @@ class Scene:
     own_waits: bool = False
     own_lets_unknown: bool | None = None
     profiles: Sequence[Mapping[str, Any]] | None = None
+    leftover: Leftover | None = None
     cull: CullTimes = field(default_factory=CullTimes)
 
     @property

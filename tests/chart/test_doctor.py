@@ -162,7 +162,7 @@ def test_a_count_that_no_machine_has_is_a_warning(doctor):
 
 def test_a_tier_that_an_autoscaler_may_serve_is_left_alone(doctor):
     tier = {"cpu": 17, "memory": "1Gi", "nodes": {"selector": {"pool": "x"}}}
-    the_map = a_map(tier, pools=[{"name": "x", "max_nodes": 3}])
+    the_map = a_map(tier, pools=[{"name": "x", "max_nodes": 3, "labels": {"pool": "x"}}])
     assert doctor(a_node(), the_map=the_map, code=0) == []
 
 

@@ -66,6 +66,13 @@ def _is(*statuses: int) -> frozenset[int]:
     return frozenset(statuses)
 
 
+def _deep(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"a": found}
+    return found
+
+
 REST = frozenset(
     {
         "rest",
@@ -84,6 +91,8 @@ FORMS = frozenset(
 LINKS = frozenset({"link", "link-prefixed", "link-named", "link-cross-site", "link-by-admin"})
 NOT_FORMS = REST | STORED
 TEXTS = FORMS | LINKS | NOT_FORMS
+
+TWICE = b'{"profile": "small", "profile": "secret", "user_options": {"profile": "secret"}}'
 
 HOSTILITIES = (
     Hostility("tier-of-another-team", {"profile": "secret"}),
@@ -137,11 +146,28 @@ HOSTILITIES = (
     Hostility("image-as-object", {"profile": "small", "image": {"a": "b"}}, _is(400), NOT_FORMS),
     Hostility("team-as-list", {"profile": "small", "team": ["arts"]}, _is(400), NOT_FORMS),
     Hostility("deep-nesting", {"profile": [[[[[[[[[[1]]]]]]]]]]}, _is(400), NOT_FORMS),
+    Hostility("deep-keys", {"profile": "secret", "a": _deep(400)}, only=NOT_FORMS),
+    Hostility("value-as-null", {"profile": GPU, "gpus": None}, _is(400), NOT_FORMS),
+    Hostility(
+        "option-by-form-name-in-json",
+        {"profile": GPU, f"profile-option-{GPU}--gpus": "4000"},
+        _is(400),
+        NOT_FORMS,
+    ),
+    Hostility("right-to-left-slug", {"profile": "\u202esmall"}),
     Hostility("huge-options", {"profile": "small", "x": "y" * 200_000}, _is(413), REST | FORMS),
     Hostility("many-keys", {f"k{n}": "v" for n in range(20_000)}, _is(413, 400), REST | FORMS),
     Hostility("body-as-list", [1], _is(400), REST, raw=b'["small"]'),
     Hostility("body-as-text", "x", _is(400), REST, raw=b'"small"'),
     Hostility("body-as-number", 1, _is(400), REST, raw=b"7"),
+    Hostility("body-as-empty-list", [], _is(400), REST, raw=b" [ ]\n"),
+    Hostility("body-as-false", False, _is(400), REST, raw=b"false"),
+    Hostility("body-cut-short", None, _is(400), REST, raw=b'{"profile": "small"'),
+    Hostility("body-with-byte-order-mark", None, _is(400), REST, raw=b"\xef\xbb\xbf{}"),
+    Hostility(
+        "body-number-beyond-reading", None, _is(400), REST, raw=b'{"profile": %s}' % (b"9" * 5000)
+    ),
+    Hostility("body-with-a-key-twice", None, _is(403), REST, raw=TWICE),
     Hostility("body-not-json", None, _is(400), REST, raw=b"{profile: small"),
     Hostility("body-not-utf-8", None, _is(400), REST, raw=b'{"profile": "\xff\xfe"}'),
     Hostility("body-deep-beyond-reading", None, _is(400), REST, raw=b"[" * 50_000),

@@ -1,5 +1,7 @@
 """A hub that starts again with servers running: they stay, and caps count them at once."""
 
+import asyncio
+
 import pytest
 
 from teamspawner.hub import shared
@@ -27,3 +29,33 @@ async def test_caps_are_right_from_the_first_request_after_a_restart(cluster, tm
         assert (await ada.stop()).status == 204
         assert (await bob.start({"profile": GPU, "gpus": "2"})).status == 201
         await bob.stop()
+
+
+async def test_a_pod_left_by_a_start_that_the_hub_did_not_outlive_blocks_nobody_for_ever(
+    cluster, tmp_path
+):
+    cluster.back_to_normal()
+    kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
+    async with a_hub(tmp_path, KubeSpawner=kube, TeamSpawner={"map": MAP}) as hub:
+        ada, bob = await hub.someone("ada", "arts"), await hub.someone("bob", "arts")
+        assert (await ada.start({"profile": GPU, "gpus": "2"})).status == 201
+        (pod,) = await cluster.pods()
+        assert (await ada.stop()).status == 204
+        left = {"name": pod["metadata"]["name"], "labels": pod["metadata"]["labels"]}
+        left["annotations"] = pod["metadata"]["annotations"]
+        spec = {key: pod["spec"][key] for key in ("containers", "nodeName")}
+        await cluster.api.create(
+            "/api/v1/namespaces/hub/pods",
+            {"apiVersion": "v1", "kind": "Pod", "metadata": left, "spec": spec},
+        )
+        while not shared.shared_by(hub.user("ada").spawner).watcher.ours():
+            await asyncio.sleep(0.05)
+        others = (await bob.call("GET", "/teamspawner/offers")).json["offers"]
+        assert [offer["startable"] for offer in others if offer["slug"] == GPU] == [True, False]
+        own = (await ada.call("GET", "/teamspawner/offers")).json["offers"]
+        assert [offer["startable"] for offer in own if offer["slug"] == GPU] == [True, True]
+        assert (await bob.start({"profile": GPU, "gpus": "2"})).status == 409
+        assert (await ada.start({"profile": GPU, "gpus": "2"})).status == 201
+        (new,) = await cluster.pods()
+        assert new["metadata"]["uid"] != pod["metadata"]["uid"]
+        assert (await ada.stop()).status == 204

@@ -250,3 +250,11 @@ async def test_a_link_to_a_gpu_opens_the_page_and_starts_nothing(cluster, ada):
         assert answer.status == 200
         assert GPU in answer.text
     assert len(cluster.made) == before
+
+
+async def test_unknown_keys_are_dropped_however_deep_they_go(hub):
+    ada = await hub.someone("ada", "arts")
+    deep = '{"profile": "small", "x": ' + '{"x": ' * 600 + "1" + "}" * 601
+    assert (await ada.start(deep)).status == 201
+    assert hub.user("ada").spawner.user_options == {"profile": "small", "team": "arts"}
+    assert (await ada.stop()).status == 204

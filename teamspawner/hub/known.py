@@ -1,0 +1,110 @@
+"""What is known for one spawner at a moment: its person, their profiles, the cluster, the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.utils import maybe_future
+
+from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.verdict import Verdict
+from teamspawner.hub.culling import default_times
+from teamspawner.hub.home import with_home
+from teamspawner.hub.leftover import leftover_of
+from teamspawner.hub.pods import Pods
+from teamspawner.hub.shared import Shared, shared_by
+from teamspawner.map.groups import is_member
+from teamspawner.offers.choices import plain_pod
+from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.profiles import may_see
+from teamspawner.offers.scene import Scene
+
+__all__ = ["Known"]
+
+
+class Known:
+    """Gathers what one decision is made from, anew for each decision."""
+
+    def __init__(self, spawner: Any) -> None:
+        self._spawner = spawner
+        self._pods: Pods | None = None
+
+    def scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
+        """Everything as it is at this moment."""
+        shared, spawner = self.shared(), self._spawner
+        shared.settle()
+        seen = shared.snapshot
+        return Scene(
+            snapshot=with_home(seen, spawner) if seen is not None else None,
+            verdict=self.judge,
+            pod_for=self.pod_for,
+            place=shared.index.place,
+            held=shared.ledger.held,
+            stale=shared.stale,
+            profiles=profiles,
+            cull=default_times(),
+            beyond_caps=self.bypass(),
+            own_waits=spawner.when_busy == "wait",
+            own_lets_unknown={"allow": True, "refuse": False}.get(spawner.when_unknown),
+            leftover=leftover_of(spawner, shared.watcher.ours()),
+        )
+
+    def judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
+        """What admission has decided goes first; then the scheduler."""
+        found = self.shapes().admission(candidate)
+        return found or self.shared().index.verdict(candidate, snapshot)
+
+    def pod_for(self, choice: Choice) -> Candidate:
+        """The very pod of a choice where it was made, else one of the choice's own numbers."""
+        shaped = self.shapes().known(choice)
+        if shaped is not None:
+            return shaped.candidate
+        if choice.profile is not None:
+            return Candidate(Pod(self._spawner.namespace, choice.labels, PodSpec()))
+        return plain_pod(choice, self._spawner.namespace)
+
+    async def profiles(self) -> list[dict[str, Any]] | None:
+        """The admin's own profiles for this person; None when the admin set none at all."""
+        spawner = self._spawner
+        found = spawner.admin_profiles
+        if not found:
+            return None
+        if callable(found):
+            found = await maybe_future(found(spawner))
+        listed = spawner._get_initialized_profile_list(_as_list(found))  # noqa: SLF001
+        held = tuple(group.name for group in spawner.user.groups)
+        return may_see(listed, lambda patterns: self.bypass() or is_member(patterns, held))
+
+    def person(self) -> Person:
+        """The owner of the server, as groups stand now."""
+        spawner = self._spawner
+        labels = spawner._build_common_labels({})  # noqa: SLF001 - the label that pods will have
+        return Person(
+            name=spawner.user.name,
+            groups=tuple(sorted(group.name for group in spawner.user.groups)),
+            label=labels["hub.jupyter.org/username"],
+            admin=self.bypass(),
+        )
+
+    def bypass(self) -> bool:
+        """Whether an admin is asking, on a hub that lets admins pass teams and caps."""
+        asking = getattr(self._spawner.handler, "current_user", None)
+        return bool(self._spawner.admin_bypass and getattr(asking, "admin", False))
+
+    def shared(self) -> Shared:
+        """What all spawners of this hub share."""
+        return shared_by(self._spawner)
+
+    def shapes(self) -> Pods:
+        """The pods of this spawner's choices; made anew when another scheduler is spoken for."""
+        shared = self.shared()
+        if self._pods is None or self._pods.rules != shared.rules:
+            dry_run = shared.dry_run if self._spawner.dry_run else None
+            self._pods = Pods(self._spawner, dry_run, shared.rules)
+        return self._pods
+
+
+def _as_list(found: Any) -> list[Any]:
+    if isinstance(found, dict):
+        return [found[key] for key in sorted(found)]
+    return list(found or ())
