@@ -33,7 +33,7 @@ __all__ = ["DemoError", "Plan", "run"]
 
 _READY_S = 90.0
 _HUB_GRACE_S = 6.0
-_VOLUMES_GONE_S = 5.0
+_VOLUMES_LOOKS = 25
 _TOKEN_S = 30 * 86400
 _LAST_LINES = 30
 _CONFIG = Path(__file__).parent / "hub_config.py"
@@ -183,16 +183,17 @@ async def _hub_access(client: Client, access: Access, folder: Path) -> None:
 async def _clear(client: Client) -> None:
     """Delete the servers' pods and claims of a cluster that stays."""
     base = f"/api/v1/namespaces/{NAMESPACE}"
-    with contextlib.suppress(ClusterError, TimeoutError):
+    with contextlib.suppress(ClusterError):
         for plural in ("pods", "persistentvolumeclaims"):
             found = await client.get(
                 f"{base}/{plural}", labelSelector="app.kubernetes.io/component=singleuser-server"
             )
             for thing in found["items"]:
                 await client.delete(f"{base}/{plural}/{thing['metadata']['name']}", 0)
-        async with asyncio.timeout(_VOLUMES_GONE_S):
-            while await _volumes(client):
-                await asyncio.sleep(0.2)
+        for _ in range(_VOLUMES_LOOKS):
+            if not await _volumes(client):
+                break
+            await asyncio.sleep(0.2)
 
 
 async def _volumes(client: Client) -> list[str]:
