@@ -9,6 +9,7 @@ What it raises, ``main`` turns into words and codes.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ COMMANDS = {
     "rbac": "the least rights the hub needs for the features in use",
 }
 
+_INTERRUPTED = 130
+
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; used by the docs test too."""
@@ -47,21 +50,41 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    A reader that has seen enough (``| head``) ends it with 0, Ctrl-C with 130, output
+    that cannot be written with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that a terminal lacks is no end
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (UsageError, DumpError) as error:
         tell(arguments.command, str(error))
         return 2
     except ClusterError as error:
         tell(arguments.command, str(error))
         return 3
-    except BrokenPipeError:  # the reader has seen enough; nothing is left to flush at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has seen enough
+        _drop_output()
         return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except OSError as error:
+        _drop_output()
+        tell(arguments.command, str(error.strerror or error))
+        return 2
     return code
+
+
+def _drop_output() -> None:
+    """Send what is left to nowhere, so that the interpreter does not fail on it at its end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

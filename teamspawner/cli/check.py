@@ -48,7 +48,7 @@ def _print_json(faults: tuple[Fault, ...], warnings: tuple[Fault, ...]) -> None:
         "faults": [asdict(fault) for fault in faults],
         "warnings": [asdict(warning) for warning in warnings],
     }
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    print(json.dumps(answer, indent=2))
 
 
 def _print_text(faults: tuple[Fault, ...], warnings: tuple[Fault, ...]) -> None:

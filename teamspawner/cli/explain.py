@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
-    groups = tuple(part.strip() for part in args.groups.split(",") if part.strip())
+    groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
     listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
     print(_json(listing) if args.format == "json" else _text(listing))
     return 0
@@ -92,7 +92,7 @@ def _json(listing: Listing) -> str:
         "offers": [_offer(offer) for offer in listing.offers],
         "hidden": [{"slug": each.slug, "why": each.why} for each in listing.hidden],
     }
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+    return json.dumps(answer, indent=2)
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cluster.decode import ObjectError, candidate
+from teamspawner.cluster.dump import utf8
 from teamspawner.offers.sentences import Asked, sentence
 
 COMMAND = "fit"
@@ -29,8 +30,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "-f",
         "--filename",
         metavar="PODS",
+        action="append",
         required=True,
-        help="a Pod, a List of them, or YAML documents; - is standard input",
+        help="a Pod, a List of them, or YAML documents; - is standard input; may be repeated",
     )
     seen.add(parser)
     seen.add_rules(parser)
@@ -38,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge every pod alone, against the same snapshot."""
-    manifests = _manifests(args.filename, args.dump)
+    manifests = _all_manifests(args.filename, args.dump)
     snapshot, rules = seen.look(COMMAND, args)
     pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
@@ -46,18 +48,22 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1
 
 
-def _manifests(path: str, dumped: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
+def _all_manifests(paths: list[str], dumped: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    if [*paths, *dumped].count("-") > 1:
+        raise seen.UsageError("- is standard input, which -f or --dump can read once; found twice")
+    return [found for path in paths for found in _manifests(path)]
+
+
+def _manifests(path: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Return every pod of a file, with its place for messages.
 
     Raises:
         seen.UsageError: When the file cannot be read, or holds something else than pods.
     """
-    if path == "-" and "-" in dumped:
-        raise seen.UsageError("-f and --dump both read standard input; allowed: one of them")
     place = "standard input" if path == "-" else path
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-        documents = _parse(text)
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        documents = _parse(utf8(raw).decode())
     except OSError as error:
         raise seen.UsageError(f"cannot read {place}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -82,20 +88,29 @@ def _parse(text: str) -> list[Any]:
 def _pods(place: str, documents: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for number, document in enumerate(documents):
         where = f"{place}: document {number}"
-        kind = document.get("kind") if isinstance(document, Mapping) else type(document).__name__
-        if kind in {"List", "PodList"}:
-            for index, item in enumerate(document.get("items") or ()):
-                yield f"{where}: items[{index}]", _pod(f"{where}: items[{index}]", item, kind)
-        else:
-            yield where, _pod(where, document, "")
+        yield from _pods_in(where, document, "")
 
 
-def _pod(where: str, found: Any, listed: str) -> Mapping[str, Any]:
-    of_list = "Pod" if listed == "PodList" else None
-    kind = found.get("kind", of_list) if isinstance(found, Mapping) else type(found).__name__
-    if kind != "Pod":
-        raise seen.UsageError(f"{where}: found kind {kind}; allowed: Pod, or a List of Pods")
-    return found  # type: ignore[no-any-return]
+def _pods_in(where: str, found: Any, usual: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The pods of one object; ``usual`` is the kind of an item that names none."""
+    kind = found.get("kind") or usual if isinstance(found, Mapping) else ""
+    items = found.get("items") or [] if kind in {"List", "PodList"} else None
+    if isinstance(items, list):
+        for index, item in enumerate(items):
+            yield from _pods_in(f"{where}: items[{index}]", item, kind.removesuffix("List"))
+    elif kind == "Pod":
+        yield where, found
+    else:
+        raise seen.UsageError(
+            f"{where}: found {_word(found, kind)}; allowed: a Pod, or a List of Pods"
+        )
+
+
+def _word(found: Any, kind: Any) -> str:
+    if isinstance(found, Mapping):
+        return f"kind {kind}" if kind else "no kind"
+    names = {type(None): "nothing", list: "a list", str: "text"}
+    return names.get(type(found), "a number" if isinstance(found, int | float) else "no object")
 
 
 def _candidate(where: str, manifest: Mapping[str, Any], rules: Rules) -> Candidate:
@@ -125,7 +140,6 @@ def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> s
             ],
         },
         indent=2,
-        ensure_ascii=False,
     )
 
 

@@ -125,17 +125,19 @@ def gather(paths: Iterable[str]) -> Dump:
     Raises:
         DumpError: When a file cannot be read or is no dump.
     """
-    dump = Dump()
+    dump, paths = Dump(), tuple(paths)
+    if paths.count("-") > 1:
+        raise DumpError("--dump - found twice; allowed: once, for standard input is read once")
     for path in paths:
         try:
-            text = _utf8(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+            text = utf8(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
         except OSError as error:
             raise DumpError(f"cannot read {path}: {error.strerror or error}") from error
         take(dump, "standard input" if path == "-" else path, text)
     return dump
 
 
-def _utf8(text: bytes) -> bytes:
+def utf8(text: bytes) -> bytes:
     """Take off a byte order mark; some shells also write UTF-16 into files."""
     for mark, encoding in _MARKS:
         if text.startswith(mark):
@@ -149,6 +151,8 @@ def take(dump: Dump, path: str, text: bytes) -> None:
     Raises:
         DumpError: When the text is no dump.
     """
+    if not text.strip():
+        raise DumpError(f"{path} is empty; allowed: the output of kubectl get … -A -o json")
     try:
         top = read(text, wire.Item)
     except ObjectError as error:
@@ -174,6 +178,10 @@ def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
         found = read(raw, wire.Item)
     except ObjectError as error:
         dump.faults.append(f"{place}: {error}")
+        return
+    if found.kind == "List":
+        for index, inner in enumerate(found.items or ()):
+            _keep(dump, f"{place}: items[{index}]", inner, "")
         return
     plural = KINDS.get(found.kind or kind)
     if plural is None:

@@ -76,7 +76,7 @@ def person_label(name: str) -> str:
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:_STEM].rstrip("-")
     if not stem or not stem[0].isalpha():
         stem = f"x-{stem[: _STEM - 2]}" if stem else "x"
-    return f"{stem}---{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
+    return f"{stem}---{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def test_a_dump_is_read_from_standard_input(run, monkeypatch):
 
 
 def test_pods_are_read_from_standard_input(run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(PODS_YAML))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PODS_YAML.encode())))
     dump = run.write("dump.json", a_list(node("a")))
     assert main(["fit", "-f", "-", "--dump", dump]) == 1
     assert "team/two: NEVER" in capsys.readouterr().out
@@ -191,10 +191,10 @@ def test_null_lists_and_missing_statuses_are_no_faults(run):
     [
         ("{", "neither YAML nor JSON"),
         ("", "found no pod"),
-        ("just words", "found kind str"),
-        ({"kind": "Deployment"}, "found kind Deployment; allowed: Pod"),
+        ("just words", "found text"),
+        ({"kind": "Deployment"}, "found kind Deployment; allowed: a Pod"),
         ({"kind": "List", "items": [{"kind": "Node"}]}, "items[0]: found kind Node"),
-        ({"kind": "List", "items": [3]}, "items[0]: found kind int"),
+        ({"kind": "List", "items": [3]}, "items[0]: found a number"),
         ({"kind": "Pod", "spec": {"containers": 5}}, "spec.containers"),
         (pod(cpu="lots"), "'lots' is not a quantity"),
     ],
