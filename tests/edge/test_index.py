@@ -17,7 +17,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
 from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
-from teamspawner.cluster.receive import receiver_for
+from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import OTHERS, State
 from tests.edge.build import a_node, a_pod
 from tests.oracle.generate import case
