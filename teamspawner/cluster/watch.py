@@ -66,6 +66,7 @@ class KindStatus:
         lists: How many lists were completed since the start.
         odd: How many objects could not be read.
         named: The first of them by name, with the reason.
+        stranger: Whether the server does not know who asks (HTTP 401).
     """
 
     synced: bool
@@ -75,6 +76,7 @@ class KindStatus:
     lists: int
     odd: int
     named: Mapping[str, str]
+    stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,11 @@ class Status:
     pods: int
     scheduler: str
     kinds: Mapping[str, KindStatus]
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the server knows for neither nodes nor pods who asks."""
+        return all(kind in self.kinds and self.kinds[kind].stranger for kind in FIRST)
 
     @property
     def trouble(self) -> str:
@@ -402,6 +409,7 @@ def _status_of(follower: Follower) -> KindStatus:
         lists=follower.lists,
         odd=odd.count,
         named=dict(odd.named),
+        stranger=follower.stranger,
     )
 
 
