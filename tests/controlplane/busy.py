@@ -41,7 +41,7 @@ def machines(folder: Path | None) -> list[Json]:
     """The nodes, as the API server takes them."""
     if folder:
         return read_nodes(folder)
-    found = []
+    found: list[Json] = []
     for model, gpus, cpu, memory, count in SHAPES:
         for _ in range(max(2, count // 10)):
             labels, room, taints = {}, {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}, []
