@@ -17,7 +17,7 @@ import msgspec
 from benchmarks.generate import Files, generate
 from benchmarks.run import SIZES
 from teamspawner.capacity.rules import Rules
-from teamspawner.cluster.receive import receiver_for
+from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import State
 
 _EVENTS_A_SECOND = 200

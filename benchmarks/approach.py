@@ -176,7 +176,8 @@ async def ours(url: str, *, streamed: bool, pages: float = 0) -> Result:
     from teamspawner.capacity.index import FitIndex
     from teamspawner.capacity.rules import Rules
     from teamspawner.cluster.connect import Connection
-    from teamspawner.cluster.watch import Settings, Watcher
+    from teamspawner.cluster.source import Settings
+    from teamspawner.cluster.watch import Watcher
 
     watcher = Watcher(
         Connection(_configuration(url)),
@@ -230,7 +231,8 @@ async def our_events(url: str) -> Result:
     """Our watcher on a stream of events, after the list."""
     from teamspawner.cluster.connect import Connection
     from teamspawner.cluster.follow import Follower
-    from teamspawner.cluster.watch import Settings, Watcher
+    from teamspawner.cluster.source import Settings
+    from teamspawner.cluster.watch import Watcher
 
     del Follower
     watcher = Watcher(Connection(_configuration(url)), settings=Settings(), kinds=("nodes", "pods"))

@@ -50,6 +50,7 @@ def serving(folder: Path, *, events: bool = False) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server", str(folder)],
         cwd=ROOT,
+        stdin=subprocess.PIPE,  # it ends when this process does, however that ends
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -121,7 +122,7 @@ def folder_of(base: Path, size: str) -> Path:
 def measure_size(base: Path, size: str, repeat: int) -> dict[str, Any]:
     """All figures of one size."""
     folder = folder_of(base, size)
-    naive = {"S": 2, "M": 1, "L": 0}[size]
+    naive = {"S": 1, "M": 1, "L": 0}[size]
     reflector = {"S": repeat, "M": max(2, repeat // 2), "L": 0}[size]  # at L it takes 8 GB
     ways = {
         "scan": repeat,

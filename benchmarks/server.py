@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mmap
+import os
 import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -98,9 +99,16 @@ async def _chunk(writer: asyncio.StreamWriter, block: bytes) -> None:
     await writer.drain()
 
 
+def _ended() -> None:
+    """End with the process that began this one."""
+    if not os.read(sys.stdin.fileno(), 1):
+        os._exit(0)
+
+
 async def main() -> None:
     server = Server(Path(sys.argv[1]))
     listening = await asyncio.start_server(server.answer, "127.0.0.1", 0, limit=1 << 20)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _ended)
     print(listening.sockets[0].getsockname()[1], flush=True)
     await listening.serve_forever()
 

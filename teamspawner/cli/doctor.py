@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from teamspawner.cli import permissions, seen
+from teamspawner.cli import seen
 from teamspawner.cli.findings import (
     FAULT,
     WARNING,
@@ -68,6 +68,8 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
         yield from of_groups(loaded.map, groups)
     look = seen.look(COMMAND, args)
     if not args.dump:
+        from teamspawner.cli import permissions  # slow to import
+
         account = args.service_account
         missing = asyncio.run(permissions.ask(args.kubeconfig, namespace, account))
         yield from permissions.told(missing, namespace, account)

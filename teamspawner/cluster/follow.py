@@ -8,6 +8,7 @@ at a time, and the watch goes on where it was.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,69 +18,18 @@ from typing import Any
 
 import aiohttp
 
+from teamspawner.cluster.asking import WORDS, AnsweredError, GoneError, ask, ended
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.receive import Event, HalfError, Receiver
+from teamspawner.cluster.source import Settings, Source
 
-__all__ = ["Follower", "Settings", "Source"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to watch.
-
-    Attributes:
-        page: Objects per page of a list. Small pages keep the loop free and the
-            memory low; each costs a round trip.
-        silence_s: A connection silent for so long is taken as cut. A healthy API
-            server sends a bookmark every minute.
-        longest_wait_s: The most to wait between two tries.
-        refused_wait_s: How long to wait after "forbidden" before asking again, so that
-            rights given later are noticed without a restart.
-        slice_s: How long to work before others on the loop get their turn.
-        compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.
-        streamed: Take the list as a stream where the server can; False always asks for pages.
-        stream_silence_s: A streamed list that stalls so long is asked for in pages instead.
-        period_s: How long one watch lasts before the server ends it.
-    """
-
-    page: int = 250
-    silence_s: float = 120.0
-    longest_wait_s: float = 10.0
-    refused_wait_s: float = 30.0
-    slice_s: float = 0.004
-    compressed: bool = False
-    streamed: bool = True
-    stream_silence_s: float = 15.0
-    period_s: int = 420
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a kind is served: its plural name, path, and what is left out."""
-
-    kind: str
-    path: str
-    selector: str = ""
-
-
-class GoneError(Exception):
-    """The version asked for is too old: the list must be made again."""
-
-
-class AnsweredError(Exception):
-    """The API answered, but not with what was asked for."""
-
-    def __init__(self, status: int, message: str, retry_after_s: float | None) -> None:
-        super().__init__(f"HTTP {status}: {message}" if message else f"HTTP {status}")
-        self.status = status
-        self.retry_after_s = retry_after_s
+__all__ = ["Follower"]
 
 
 _NO_STREAM = frozenset({400, 404, 405, 406, 415, 422, 501})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, HalfError, ValueError)
 _LONGEST_LINE = 1 << 25
-_WORDS = 300
 
 
 @dataclass(slots=True)
@@ -93,6 +43,7 @@ class Follower:
         lists: How many lists were completed.
         refused: Why the kind is not seen, in words; empty when it is.
         trouble: What went wrong last, in words; empty since it went right again.
+        stranger: Whether the server did not know last who asks (HTTP 401).
     """
 
     source: Source
@@ -107,6 +58,7 @@ class Follower:
     lists: int = 0
     refused: str = ""
     trouble: str = ""
+    stranger: bool = False
     connected: bool = False
     _version: str = ""
     _wait: float = 0.0
@@ -150,23 +102,24 @@ class Follower:
         except _TROUBLE as error:
             return self._troubled(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watch never ends
-            self._cut(f"unexpected {type(error).__name__}: {error}"[:_WORDS])
+            self._cut(f"unexpected {type(error).__name__}: {error}"[:WORDS])
             self._version = ""
             return self._backoff()
         # A server that ends every watch at once is not asked in a tight loop.
         return 0.0 if time.monotonic() - begun > 1 else self._backoff()
 
     async def _answered(self, error: AnsweredError) -> float:
-        if error.status == HTTPStatus.UNAUTHORIZED:
+        self.stranger = error.status == HTTPStatus.UNAUTHORIZED
+        if self.stranger:
             await self.connection.renew()
         if error.status in _REFUSED:
             self._forbidden(f"the hub may not list and watch {self.source.kind} ({error})")
-            first = error.status == HTTPStatus.UNAUTHORIZED and self._wait < 1
+            first = self.stranger and self._wait < 1
             return self._backoff() if first else self._jitter(self.settings.refused_wait_s)
         if error.status == HTTPStatus.NOT_FOUND:
             self._absent()
             return self._jitter(self.settings.refused_wait_s * 10)
-        self._cut(str(error)[:_WORDS])
+        self._cut(str(error)[:WORDS])
         if error.retry_after_s is not None:
             return min(error.retry_after_s, 60.0) + self._jitter(0.2)
         return self._backoff()
@@ -192,7 +145,7 @@ class Follower:
     def _troubled(self, error: Exception) -> float:
         if self._redo:  # we ended it ourselves
             return 0.0
-        self._cut(f"{type(error).__name__}: {error}"[:_WORDS])
+        self._cut(f"{type(error).__name__}: {error}"[:WORDS])
         return self._backoff()
 
     def _cut(self, why: str) -> None:
@@ -223,6 +176,7 @@ class Follower:
         if self.trouble:
             self.tell(f"watching {self.source.kind}: well again")
         self.trouble = self.refused = ""
+        self.stranger = False
         self.connected = True
 
     def _well(self) -> None:
@@ -331,7 +285,7 @@ class Follower:
                     continue
                 event = take(line)
                 if event.type == "ERROR":
-                    raise _ended(event)
+                    raise ended(event)
                 yield event
                 if time.perf_counter() - begun > self.settings.slice_s:
                     await self._breathe()
@@ -351,77 +305,13 @@ class Follower:
                 await self._breathe()
                 begun = time.perf_counter()
 
-    def _ask(self, query: dict[str, str]) -> _Answer:
-        if self.source.selector:
-            query["fieldSelector"] = self.source.selector
-        return _Answer(self, {k: v for k, v in query.items() if v})
-
-
-@dataclass(slots=True)
-class _Answer:
-    """A request for objects; entering it checks that they come."""
-
-    follower: Follower
-    query: dict[str, str]
-    _response: aiohttp.ClientResponse | None = None
-
-    async def __aenter__(self) -> aiohttp.ClientResponse:
-        follower = self.follower
-        options = await follower.connection.request_options()
-        options["headers"] = {
-            **options["headers"],
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip" if follower.settings.compressed else "identity",
-        }
-        response = await follower.session.get(
-            follower.connection.base + follower.source.path,
-            params=self.query,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=10, sock_read=follower.settings.silence_s
-            ),
-            **options,
-        )
-        self._response = response
-        if response.status != HTTPStatus.OK:
+    @contextlib.asynccontextmanager
+    async def _ask(self, query: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for objects; meanwhile ``again`` can cut the answer off."""
+        asked = ask(self.source, query, self.connection, self.session, self.settings)
+        async with asked as answer:
+            self._open = answer
             try:
-                raise await _refusal(response)
+                yield answer
             finally:
-                response.close()
-        follower._open = response  # noqa: SLF001 - the other half of the same thing
-        return response
-
-    async def __aexit__(self, *_: object) -> None:
-        self.follower._open = None  # noqa: SLF001
-        if self._response is not None:
-            self._response.close()
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> Exception:
-    text = (await response.content.read(_WORDS * 10)).decode(errors="replace")
-    if response.status == HTTPStatus.GONE:
-        return GoneError(text[:_WORDS])
-    return AnsweredError(response.status, _words(text), _retry_after(response))
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else None
-
-
-def _words(text: str) -> str:
-    """Return the message of a Status, or the start of what was sent instead."""
-    import json
-
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return " ".join(text.split())[:_WORDS]
-    message = found.get("message", "") if isinstance(found, dict) else ""
-    return str(message)[:_WORDS]
-
-
-def _ended(event: Event) -> Exception:
-    """Return why a watch ended with an ERROR event."""
-    if event.code == HTTPStatus.GONE:
-        return GoneError(event.message)
-    return AnsweredError(event.code or HTTPStatus.INTERNAL_SERVER_ERROR, event.message, None)
+                self._open = None

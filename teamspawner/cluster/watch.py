@@ -8,105 +8,24 @@ import logging
 import re
 import time
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 import aiohttp
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.follow import Follower, Settings, Source
+from teamspawner.cluster.follow import Follower
 from teamspawner.cluster.pods import OurPod
-from teamspawner.cluster.receive import PolicyReceiver, receiver_for
+from teamspawner.cluster.receivers import PolicyReceiver, receiver_for
+from teamspawner.cluster.source import FIRST, KINDS, POLICIES, Settings, Source
 from teamspawner.cluster.state import State
+from teamspawner.cluster.status import Clock, KindStatus, Status
 
-__all__ = ["KINDS", "KindStatus", "Settings", "Status", "Watcher", "for_loop"]
+__all__ = ["Watcher", "for_loop"]
 
-_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
-
-KINDS: Mapping[str, Source] = {
-    source.kind: source
-    for source in (
-        Source("nodes", "/api/v1/nodes"),
-        Source("pods", "/api/v1/pods", _UNFINISHED),
-        Source("persistentvolumeclaims", "/api/v1/persistentvolumeclaims"),
-        Source("persistentvolumes", "/api/v1/persistentvolumes"),
-        Source("namespaces", "/api/v1/namespaces"),
-        Source("storageclasses", "/apis/storage.k8s.io/v1/storageclasses"),
-        Source("csinodes", "/apis/storage.k8s.io/v1/csinodes"),
-        Source("csidrivers", "/apis/storage.k8s.io/v1/csidrivers"),
-        Source("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities"),
-        Source("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments"),
-        Source("deviceclasses", "/apis/resource.k8s.io/v1/deviceclasses"),
-        Source("resourcequotas", "/api/v1/resourcequotas"),
-        Source("limitranges", "/api/v1/limitranges"),
-        Source("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses"),
-    )
-}
-"""Every kind that is watched. Nodes and pods come first; the others follow them."""
-
-FIRST = ("nodes", "pods")
-
-POLICIES = ("resourcequotas", "limitranges")
-"""Seen in the hub's own namespace alone, when it is known: the hub may read no others."""
-
-
-@dataclass(frozen=True, slots=True)
-class KindStatus:
-    """How the watch of one kind is.
-
-    Attributes:
-        synced: A first list is complete, or it is known that the kind may not be seen.
-        refused: Why it is not seen, in words; empty when it is.
-        trouble: What is wrong with the connection now; empty when nothing is.
-        age_s: Seconds since the last event, bookmark or list; None before the first.
-        lists: How many lists were completed since the start.
-        odd: How many objects could not be read.
-        named: The first of them by name, with the reason.
-    """
-
-    synced: bool
-    refused: str
-    trouble: str
-    age_s: float | None
-    lists: int
-    odd: int
-    named: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the whole watch is.
-
-    Attributes:
-        synced: Nodes and pods are known, or known not to be visible.
-        as_of: When nodes and pods were last heard of, the older of both; None before that.
-        age_s: Seconds since then, by a clock that never jumps; None before that.
-        nodes: How many nodes are held; still growing while not ``synced``.
-        pods: How many unfinished pods are held.
-        scheduler: The version of the scheduler judged for.
-        kinds: Each kind.
-    """
-
-    synced: bool
-    as_of: datetime | None
-    age_s: float | None
-    nodes: int
-    pods: int
-    scheduler: str
-    kinds: Mapping[str, KindStatus]
-
-    @property
-    def trouble(self) -> str:
-        """What is wrong with nodes or pods now, in words; empty when nothing is."""
-        for kind in FIRST:
-            found = self.kinds.get(kind)
-            if found and (found.refused or found.trouble):
-                return found.refused or found.trouble
-        return ""
 
 
 class Watcher:
@@ -378,20 +297,6 @@ _AT_ONCE = 200
 """Nodes brought up to date in one turn: well under a millisecond."""
 
 
-@dataclass(slots=True)
-class Clock:
-    """Tells the time of day of moments of the monotonic clock, though the former may jump."""
-
-    _offset: float = field(default_factory=lambda: time.time() - time.monotonic())
-
-    def at(self, moment: float) -> datetime:
-        """Return the time of day of a moment, to the clock as it is set now."""
-        offset = time.time() - time.monotonic()
-        if abs(offset - self._offset) > 1:
-            self._offset = offset
-        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=moment + self._offset)
-
-
 def _status_of(follower: Follower) -> KindStatus:
     odd = follower.receiver.odd
     return KindStatus(
@@ -402,6 +307,7 @@ def _status_of(follower: Follower) -> KindStatus:
         lists=follower.lists,
         odd=odd.count,
         named=dict(odd.named),
+        stranger=follower.stranger,
     )
 
 

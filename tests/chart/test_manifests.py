@@ -12,7 +12,7 @@ from kubernetes_validate import validate
 
 from teamspawner.cli import main
 from teamspawner.cli.rights import FEATURES, READ, USUAL
-from teamspawner.cluster.watch import KINDS, POLICIES
+from teamspawner.cluster.source import KINDS, POLICIES
 from tests.chart.layers import MANIFESTS, read, read_all
 from tests.controlplane.cluster import binaries
 

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.watch import Settings, Watcher
+from teamspawner.cluster.source import Settings
+from teamspawner.cluster.watch import Watcher
 from tests.controlplane.cluster import HUB, running
 from tests.edge.build import a_node, a_pod, until
 

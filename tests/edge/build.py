@@ -8,7 +8,8 @@ from typing import Any
 
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.watch import Settings, Watcher
+from teamspawner.cluster.source import Settings
+from teamspawner.cluster.watch import Watcher
 from tests.edge.fake_api import FakeApi, configuration
 
 

@@ -12,12 +12,14 @@ import pytest
 from teamspawner.capacity import judge, place
 from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import Candidate, Pod, PodSpec, VolumeUse
+from teamspawner.capacity.place import put_on
 from teamspawner.capacity.rules import Rules
+from teamspawner.capacity.verdict import Status
 from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
-from teamspawner.cluster.receive import receiver_for
+from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import OTHERS, State
-from tests.edge.build import a_node
+from tests.edge.build import a_node, a_pod
 from tests.oracle.generate import case
 
 KINDS = ("nodes", "pods", *OTHERS)
@@ -139,3 +141,91 @@ def test_a_claim_that_is_yet_to_be_made_does_not_keep_a_pod_from_being_placed():
     spec = PodSpec({"cpu": 1}, volumes=(VolumeUse("claim", "home"),))
     ahead = index.place(state.snapshot(None), [Candidate(Pod("default", {}, spec), name="a")])
     assert ahead.placed == {"n1"}
+
+
+class Small:
+    """A state with a few objects, and an index that is asked after each change."""
+
+    def __init__(self) -> None:
+        self.state, self.index = State(RULES), FitIndex(RULES)
+        self.receivers = {k: receiver_for(k, self.state, lambda _: None) for k in KINDS}
+        for receiver in self.receivers.values():
+            receiver.finish()
+
+    def tell(self, item: dict, what: str = "ADDED") -> None:
+        line = json.dumps({"type": what, "object": item}).encode()
+        self.receivers[dump.KINDS[item["kind"]]].event(line)
+
+    def ask(self, pod: dict, ahead: tuple[dict, ...] = ()):
+        """The verdict, checked against the judge; ``ahead`` are put first."""
+        snapshot, asked = self.state.snapshot(None), candidate(pod, RULES)
+        for other in ahead:
+            snapshot = put_on(snapshot, candidate(other, RULES), "n1")
+        found = self.index.verdict(asked, snapshot)
+        assert comparable(found) == comparable(judge(asked, snapshot, RULES))
+        return found
+
+
+def a_home(small: Small, name: str) -> dict:
+    """A claim bound to a volume of a driver that can attach one to n1; gives a pod that uses it."""
+    spec = {"csi": {"driver": "d", "volumeHandle": name}, "claimRef": {"name": name, "uid": name}}
+    spec["claimRef"]["namespace"] = "default"
+    small.tell({"kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
+    notes = {"pv.kubernetes.io/bind-completed": "yes"}
+    meta = {"name": name, "namespace": "default", "uid": name, "annotations": notes}
+    claim = {"kind": "PersistentVolumeClaim", "metadata": meta, "spec": {"volumeName": name}}
+    small.tell(claim)
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": name}}]
+    return a_pod(name, node="", spec={"volumes": volumes})
+
+
+def limited(most: int) -> dict:
+    drivers = [{"name": "d", "allocatable": {"count": most}}]
+    return {"kind": "CSINode", "metadata": {"name": "n1"}, "spec": {"drivers": drivers}}
+
+
+def test_a_pod_that_keeps_others_away_is_heeded_when_it_comes_and_goes():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    small.tell(a_node())
+    assert small.ask(asked).status is Status.FITS_NOW
+    selector = {"matchLabels": {"app": "x"}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}), "MODIFIED")
+    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}))
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_a_nomination_is_heeded_when_it_comes_and_goes():
+    small, asked = Small(), a_pod("new", node="", cpu="6")
+    small.tell(a_node())
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell(a_pod("first", node="", cpu="4", status={"nominatedNodeName": "n1"}))
+    assert small.ask(asked).status is not Status.FITS_NOW
+    small.tell(a_pod("first", node="", cpu="4"), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_what_a_home_adds_follows_pods_put_first_and_taken_back():
+    small = Small()
+    small.tell(a_node())
+    small.tell(limited(1))
+    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
+    assert small.ask(mine).status is Status.FITS_NOW
+    assert small.ask(mine, ahead=(theirs,)).status is not Status.FITS_NOW
+    assert small.ask(mine).status is Status.FITS_NOW
+
+
+def test_a_place_for_a_home_can_be_had_by_preemption():
+    small = Small()
+    small.tell(a_node())
+    small.tell(limited(1))
+    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
+    theirs["spec"]["nodeName"] = "n1"
+    small.tell(theirs)
+    mine["spec"]["priority"] = 10
+    assert small.ask(mine).status is Status.FITS_BY_PREEMPTION
+    mine["spec"]["priority"] = 0
+    assert small.ask(mine).status is Status.BUSY

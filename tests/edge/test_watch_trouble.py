@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from teamspawner.cluster import watch
 from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.source import KINDS, Settings
 from teamspawner.cluster.watch import Watcher, for_loop
 from tests.edge.build import BRISK, a_node, a_pod, a_watcher, until, used
 from tests.edge.fake_api import FakeApi, configuration
@@ -377,7 +377,7 @@ async def test_a_token_no_longer_taken_is_read_again(api):
 
     api.refuse("nodes", "stream", 401)
     connection = Connection(configuration(api.url, "old"), reload)
-    watcher = Watcher(connection, settings=watch.Settings(**BRISK), kinds=("nodes",))
+    watcher = Watcher(connection, settings=Settings(**BRISK), kinds=("nodes",))
     watcher.begin()
     try:
         await until(lambda: "nodes" not in watcher.snapshot().unseen)
@@ -410,7 +410,7 @@ async def test_other_kinds_are_followed_and_change_the_version():
     async with FakeApi() as api:
         api.put("nodes", a_node())
         claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "home", "namespace": "x"}}
-        async with a_watcher(api, kinds=tuple(watch.KINDS)) as watcher:
+        async with a_watcher(api, kinds=tuple(KINDS)) as watcher:
             await until(lambda: not watcher.snapshot().unseen)
             before = watcher.version
             api.put("persistentvolumeclaims", claim)

@@ -31,3 +31,5 @@ def test_the_real_scheduler_places_a_server_and_our_kubelet_runs_it(tmp_path, co
     assert admin.list("Pod", "jupyterhub") == []
     assert admin.list("PersistentVolumeClaim", "jupyterhub") == []
     assert admin.list("Pod", "research") == []
+    volumes = admin.list("PersistentVolume")
+    assert [one for one in volumes if one["spec"]["claimRef"]["namespace"] == "jupyterhub"] == []

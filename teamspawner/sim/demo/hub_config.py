@@ -56,7 +56,12 @@ c.KubeSpawner.cmd = ["jupyterhub-singleuser"]
 c.KubeSpawner.args = [  # a demo asks nothing of the world outside
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.news_url=",
+    f"--LabApp.app_settings_dir={folder / 'lab'}",
 ]
+(folder / "lab").mkdir(exist_ok=True)
+(folder / "lab" / "overrides.json").write_text(  # nor the newcomer about news
+    json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}})
+)
 if demo["stub"]:
     c.KubeSpawner.cmd = [sys.executable, "-S", "-E", demo["stub"]]
     c.KubeSpawner.args = []

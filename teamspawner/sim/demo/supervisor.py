@@ -33,6 +33,7 @@ __all__ = ["DemoError", "Plan", "run"]
 
 _READY_S = 90.0
 _HUB_GRACE_S = 6.0
+_VOLUMES_LOOKS = 25
 _TOKEN_S = 30 * 86400
 _LAST_LINES = 30
 _CONFIG = Path(__file__).parent / "hub_config.py"
@@ -189,6 +190,22 @@ async def _clear(client: Client) -> None:
             )
             for thing in found["items"]:
                 await client.delete(f"{base}/{plural}/{thing['metadata']['name']}", 0)
+        for _ in range(_VOLUMES_LOOKS):
+            if not await _volumes(client):
+                break
+            await asyncio.sleep(0.2)
+
+
+async def _volumes(client: Client) -> list[str]:
+    """Names of the volumes made for the servers; they end a moment after their claims."""
+    found = (await client.get("/api/v1/persistentvolumes"))["items"]
+    return [
+        thing["metadata"]["name"]
+        for thing in found
+        if (thing["spec"].get("claimRef") or {}).get("namespace") == NAMESPACE
+        and thing["spec"].get("storageClassName") == CLASS
+        and "deletionTimestamp" not in thing["metadata"]
+    ]
 
 
 class _Demo:

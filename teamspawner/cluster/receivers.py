@@ -1,0 +1,241 @@
+"""The receivers: what each kind of object is known by, and where in the state it goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import msgspec
+from msgspec import Raw, Struct, json
+
+from teamspawner.cluster import wire
+from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.quick import (
+    Meta,
+    PageMeta,
+    PodEvent,
+    QuickPod,
+    RareError,
+    pods_of_page,
+)
+from teamspawner.cluster.receive import HEADED, RAW_PAGE, Event, HalfError, Head, Receiver
+from teamspawner.cluster.state import OTHERS, State
+
+__all__ = ["NodeReceiver", "OtherReceiver", "PodReceiver", "PolicyReceiver", "receiver_for"]
+
+_STEP = 25
+"""Pods taken in between two looks at the time."""
+
+
+class NodePage(Struct):
+    """A page of nodes."""
+
+    metadata: PageMeta
+    items: list[wire.Node] | None = None
+
+
+_pod_event = json.Decoder(PodEvent)
+_node_page = json.Decoder(NodePage)
+
+
+class NodeReceiver(Receiver):
+    """Takes in nodes, those of a page without looking at each twice."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page of nodes.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            page = _node_page.decode(body)
+        except msgspec.ValidationError:
+            return super().page(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return page.metadata, map(self._found, page.items or [])
+
+    def _found(self, found: wire.Node) -> None:
+        name = found.metadata.name if found.metadata else None
+        if self.listed is not None and name:
+            self.listed.add(name)
+        try:
+            self.state.put_node(found)
+        except Exception as error:  # noqa: BLE001 - no object may end the watch
+            self._strange(name, error)
+
+    def key(self, head: Head) -> str:
+        """Nodes go by name."""
+        return head.name or ""
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in a node."""
+        del head
+        self.state.put_node(raw)
+
+    def drop(self, key: str) -> None:
+        """Forget a node."""
+        self.state.drop_node(key)
+
+    def held(self) -> set[str]:
+        """Return the names of the nodes held."""
+        return self.state.node_names()
+
+
+class OtherReceiver(Receiver):
+    """Takes in objects of a kind that few pods depend on."""
+
+    def key(self, head: Head) -> str:
+        """Objects go by namespace and name."""
+        return f"{head.namespace or ''}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in an object."""
+        self.state.put_other(self.kind, self.key(head), raw)
+
+    def drop(self, key: str) -> None:
+        """Forget an object."""
+        self.state.drop_other(self.kind, key)
+
+    def held(self) -> set[str]:
+        """Return the keys of the objects held."""
+        return self.state.other_keys(self.kind)
+
+
+class PolicyReceiver(Receiver):
+    """Counts changes of a kind that is not modelled: quotas, limit ranges, priority classes."""
+
+    def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
+        super().__init__(kind, state, tell)
+        self.changes = 0
+        self._versions: dict[str, str] = {}
+
+    def key(self, head: Head) -> str:
+        """Objects go by namespace and name."""
+        return f"{head.namespace or ''}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Note that an object changed."""
+        del raw
+        version = head.resource_version or ""
+        if self._versions.get(self.key(head)) != version:
+            self._versions[self.key(head)] = version
+            self.changes += 1
+
+    def drop(self, key: str) -> None:
+        """Note that an object went."""
+        if self._versions.pop(key, None) is not None:
+            self.changes += 1
+
+    def held(self) -> set[str]:
+        """Return the keys of the objects held."""
+        return set(self._versions)
+
+
+class PodReceiver(Receiver):
+    """Takes in pods, bound ones quickly."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page of pods.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+        try:
+            meta, pods, odd = pods_of_page(body)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        return meta, self._page(body, pods, odd)
+
+    def _page(
+        self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
+    ) -> Iterator[None]:
+        rare: list[str] = []
+        for first in range(0, len(pods), _STEP):
+            self._take(pods[first : first + _STEP], rare)
+            yield None
+        for raw, _ in odd:
+            self._listed(raw)
+            yield None
+        if rare:
+            yield from self._rare(body, set(rare))
+
+    def _take(self, pods: list[QuickPod], rare: list[str]) -> None:
+        """Take in a few pods; leave the uids of those that must be read in full."""
+        put, listed, changed = self.state.pods.put, self.listed, 0
+        for pod in pods:
+            meta = pod.metadata
+            uid = meta.uid if meta is not None else None
+            if listed is not None and uid:
+                listed.add(uid)
+            try:
+                changed += put(pod)
+            except RareError:
+                rare.append(uid or "")
+            except Exception as error:  # noqa: BLE001 - no object may end the watch
+                self._strange(_name_of(meta), error)
+        if changed:
+            self.state.pod_changed()
+
+    def _rare(self, body: bytes, uids: set[str]) -> Iterator[None]:
+        """Read some pods of a page once more, in full."""
+        for raw in RAW_PAGE.decode(body).items or ():
+            with contextlib.suppress(msgspec.MsgspecError):  # odd ones have been told of
+                head = HEADED.decode(raw).metadata or Head()
+                if head.uid in uids:
+                    self._put(head, raw)
+            yield None
+
+    def event(self, line: bytes) -> Event:
+        """Take in one event of a pod.
+
+        Raises:
+            HalfError: When it is no whole event.
+        """
+        try:
+            event = _pod_event.decode(line)
+        except msgspec.ValidationError:
+            return super().event(line)
+        except msgspec.MsgspecError as error:
+            raise HalfError(str(error)) from error
+        meta = event.object.metadata
+        if meta is None or event.type not in {"ADDED", "MODIFIED"}:
+            return super().event(line)
+        version = meta.resource_version or ""
+        rare: list[str] = []
+        self._take([event.object], rare)
+        return super().event(line) if rare else Event(event.type, version)
+
+    def key(self, head: Head) -> str:
+        """Pods go by uid: a name is soon used again."""
+        return head.uid or f"{head.namespace or 'default'}/{head.name or ''}"
+
+    def put(self, head: Head, raw: Raw) -> None:
+        """Take in a pod that could not be read quickly."""
+        record = decode_pod(raw, self.state.rules)
+        if self.state.pods.put_record(record, bytes(head.annotations)):
+            self.state.pod_changed()
+
+    def drop(self, key: str) -> None:
+        """Forget a pod."""
+        if self.state.pods.drop(key):
+            self.state.pod_changed()
+
+    def held(self) -> set[str]:
+        """Return the uids of the pods held."""
+        return self.state.pods.uids()
+
+
+def _name_of(meta: Meta | None) -> str:
+    return "/".join(part for part in (meta.namespace, meta.name) if part) if meta else ""
+
+
+def receiver_for(kind: str, state: State, tell: Callable[[str], None]) -> Receiver:
+    """Return the receiver of a kind."""
+    if kind == "nodes":
+        return NodeReceiver(kind, state, tell)
+    if kind == "pods":
+        return PodReceiver(kind, state, tell)
+    if kind in OTHERS:
+        return OtherReceiver(kind, state, tell)
+    return PolicyReceiver(kind, state, tell)

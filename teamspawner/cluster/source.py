@@ -1,0 +1,76 @@
+"""What is watched, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["FIRST", "KINDS", "POLICIES", "Settings", "Source"]
+
+_UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to watch.
+
+    Attributes:
+        page: Objects per page of a list. Small pages keep the loop free and the
+            memory low; each costs a round trip.
+        silence_s: A connection silent for so long is taken as cut. A healthy API
+            server sends a bookmark every minute.
+        longest_wait_s: The most to wait between two tries.
+        refused_wait_s: How long to wait after "forbidden" before asking again, so that
+            rights given later are noticed without a restart.
+        slice_s: How long to work before others on the loop get their turn.
+        compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.
+        streamed: Take the list as a stream where the server can; False always asks for pages.
+        stream_silence_s: A streamed list that stalls so long is asked for in pages instead.
+        period_s: How long one watch lasts before the server ends it.
+    """
+
+    page: int = 250
+    silence_s: float = 120.0
+    longest_wait_s: float = 10.0
+    refused_wait_s: float = 30.0
+    slice_s: float = 0.004
+    compressed: bool = False
+    streamed: bool = True
+    stream_silence_s: float = 15.0
+    period_s: int = 420
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a kind is served: its plural name, path, and what is left out."""
+
+    kind: str
+    path: str
+    selector: str = ""
+
+
+KINDS: Mapping[str, Source] = {
+    source.kind: source
+    for source in (
+        Source("nodes", "/api/v1/nodes"),
+        Source("pods", "/api/v1/pods", _UNFINISHED),
+        Source("persistentvolumeclaims", "/api/v1/persistentvolumeclaims"),
+        Source("persistentvolumes", "/api/v1/persistentvolumes"),
+        Source("namespaces", "/api/v1/namespaces"),
+        Source("storageclasses", "/apis/storage.k8s.io/v1/storageclasses"),
+        Source("csinodes", "/apis/storage.k8s.io/v1/csinodes"),
+        Source("csidrivers", "/apis/storage.k8s.io/v1/csidrivers"),
+        Source("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities"),
+        Source("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments"),
+        Source("deviceclasses", "/apis/resource.k8s.io/v1/deviceclasses"),
+        Source("resourcequotas", "/api/v1/resourcequotas"),
+        Source("limitranges", "/api/v1/limitranges"),
+        Source("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses"),
+    )
+}
+"""Every kind that is watched. Nodes and pods come first; the others follow them."""
+
+FIRST = ("nodes", "pods")
+
+POLICIES = ("resourcequotas", "limitranges")
+"""Seen in the hub's own namespace alone, when it is known: the hub may read no others."""
