@@ -53,13 +53,20 @@ async def watching(kubeconfig: str | None, rules: Rules | None) -> AsyncIterator
 
 
 async def _first_look(watcher: Watcher) -> None:
+    """Wait for nodes and pods; a server that does not know us is asked again for a while."""
     waited = 0.0
-    while not await watcher.synced(_STEP_S):
-        waited += _STEP_S
+    while True:
+        known = await watcher.synced(_STEP_S)
         status = watcher.status()
-        unanswered = status.as_of is None and bool(status.trouble or watcher.no_way)
-        if (unanswered and waited >= GIVE_UP_S) or waited >= FIRST_S:
-            raise ClusterError("reach", "the cluster", None, watcher.no_way or status.trouble)
+        if known and not status.stranger:
+            return
+        if known:
+            await asyncio.sleep(_STEP_S)
+        waited += _STEP_S
+        silent = status.as_of is None and bool(status.trouble or watcher.no_way)
+        if (waited >= GIVE_UP_S and (silent or status.stranger)) or waited >= FIRST_S:
+            answer = 401 if status.stranger else None
+            raise ClusterError("reach", "the cluster", answer, watcher.no_way or status.trouble)
 
 
 async def everything_seen(watcher: Watcher) -> None:

@@ -43,6 +43,7 @@ class Follower:
         lists: How many lists were completed.
         refused: Why the kind is not seen, in words; empty when it is.
         trouble: What went wrong last, in words; empty since it went right again.
+        stranger: Whether the server did not know last who asks (HTTP 401).
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Follower:
     lists: int = 0
     refused: str = ""
     trouble: str = ""
+    stranger: bool = False
     connected: bool = False
     _version: str = ""
     _wait: float = 0.0
@@ -107,11 +109,12 @@ class Follower:
         return 0.0 if time.monotonic() - begun > 1 else self._backoff()
 
     async def _answered(self, error: AnsweredError) -> float:
-        if error.status == HTTPStatus.UNAUTHORIZED:
+        self.stranger = error.status == HTTPStatus.UNAUTHORIZED
+        if self.stranger:
             await self.connection.renew()
         if error.status in _REFUSED:
             self._forbidden(f"the hub may not list and watch {self.source.kind} ({error})")
-            first = error.status == HTTPStatus.UNAUTHORIZED and self._wait < 1
+            first = self.stranger and self._wait < 1
             return self._backoff() if first else self._jitter(self.settings.refused_wait_s)
         if error.status == HTTPStatus.NOT_FOUND:
             self._absent()
@@ -173,6 +176,7 @@ class Follower:
         if self.trouble:
             self.tell(f"watching {self.source.kind}: well again")
         self.trouble = self.refused = ""
+        self.stranger = False
         self.connected = True
 
     def _well(self) -> None:

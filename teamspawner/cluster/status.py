@@ -24,6 +24,7 @@ class KindStatus:
         lists: How many lists were completed since the start.
         odd: How many objects could not be read.
         named: The first of them by name, with the reason.
+        stranger: Whether the server does not know who asks (HTTP 401).
     """
 
     synced: bool
@@ -33,6 +34,7 @@ class KindStatus:
     lists: int
     odd: int
     named: Mapping[str, str]
+    stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Status:
     pods: int
     scheduler: str
     kinds: Mapping[str, KindStatus]
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the server knows for neither nodes nor pods who asks."""
+        return all(kind in self.kinds and self.kinds[kind].stranger for kind in FIRST)
 
     @property
     def trouble(self) -> str:

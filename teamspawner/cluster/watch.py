@@ -307,6 +307,7 @@ def _status_of(follower: Follower) -> KindStatus:
         lists=follower.lists,
         odd=odd.count,
         named=dict(odd.named),
+        stranger=follower.stranger,
     )
 
 

@@ -7,6 +7,7 @@ server's API token.
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 
 from teamspawner.hub.refusal import Refusal
 
@@ -14,6 +15,9 @@ __all__ = ["OpenPage", "quieten"]
 
 MANIFEST_MESSAGES = ("Failed for %s", "Failed to create %s")
 """Messages of kubespawner 7 whose argument is a whole manifest."""
+
+UNCAUGHT = "Uncaught exception %s\n%r"
+"""Tornado's message for a request that failed."""
 
 LOGGERS = ("JupyterHub", "tornado.application", "asyncio")
 
@@ -35,6 +39,8 @@ class _Quiet(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, OpenPage):
             return False
+        if isinstance(error, CancelledError) and record.msg == UNCAUGHT:
+            return False  # a start that was stopped; its request has been answered
         if isinstance(error, Refusal) or error is None:
             # JupyterHub 5 logs a refusal "with" an exception that is long over
             record.exc_info = record.exc_text = None

@@ -12,6 +12,7 @@ from traitlets import default
 
 from teamspawner.hub import progress
 from teamspawner.hub.gate import Gate
+from teamspawner.hub.interrupted import answer_interrupted
 from teamspawner.hub.lay import as_profile, own_copy, touched
 from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
@@ -112,6 +113,9 @@ class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
                 # JupyterHub stores options before anybody has looked at them
                 self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
+            raise
+        except asyncio.CancelledError:
+            answer_interrupted(self.handler)
             raise
         finally:
             self.gate.ended(well=well)

@@ -37,6 +37,10 @@ _PLURALS = {
 _STATUS_TAKEN_AT_BIRTH = {"Node"}
 
 
+IDLE_S = 20
+"""After so long a connection is opened anew: the server drops those that nobody uses."""
+
+
 class ApiError(Exception):
     """The API server refused; ``status`` is the HTTP status, ``body`` its Status object."""
 
@@ -67,6 +71,7 @@ class Client:
         self.token = token
         self._context = context
         self._connection: http.client.HTTPSConnection | None = None
+        self._used = time.monotonic()
 
     def request(
         self,
@@ -98,6 +103,9 @@ class Client:
     def _send(
         self, method: str, target: str, data: str | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > IDLE_S:
+            self.close()
+        self._used = time.monotonic()
         if self._connection is None:
             address = urlsplit(self.url)
             self._connection = http.client.HTTPSConnection(

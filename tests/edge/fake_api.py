@@ -44,6 +44,7 @@ class FakeApi:
         self.delays: dict[str, float] = {}
         self.bookmark_every = 3600.0
         self.forbidden: set[str] = set()
+        self.strict = False
         self.headers: list[dict[str, str]] = []
         self._objects: dict[str, dict[str, dict]] = defaultdict(dict)
         self._log: dict[str, list[tuple[int, str, dict]]] = defaultdict(list)
@@ -177,6 +178,8 @@ class FakeApi:
         await asyncio.sleep(self.delays.get(kind, 0))
         if self._next[kind, verb]:
             return await self._next[kind, verb].pop(0)(request)
+        if self.strict:
+            return _status(401)
         if kind in self.forbidden:
             return _status(403)
         if verb == "list":

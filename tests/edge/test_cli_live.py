@@ -93,6 +93,16 @@ async def test_a_cluster_that_is_not_there_ends_with_3(kubeconfig):
     assert "cannot reach the cluster" in err
 
 
+async def test_a_cluster_that_does_not_know_who_asks_ends_with_3(kubeconfig):
+    async with FakeApi() as api:
+        api.strict = True
+        path = kubeconfig(api.url)
+        for more in ([], ["--watch"]):
+            code, out, err = await ended("capacity", "--kubeconfig", path, *more)
+            assert (code, out) == (3, "")
+            assert "HTTP 401" in err
+
+
 async def test_nodes_that_may_not_be_seen_are_null(kubeconfig):
     async with FakeApi() as api:
         api.forbidden = {"nodes", "pods"}

@@ -250,6 +250,10 @@ def odd_requests() -> Iterator[tuple[str, str, bytes | None, frozenset[int]]]:
     yield "offers-of-nobody", "/hub/api/teamspawner/offers?user=nobody", None, _is(403, 404)
     yield "offers-of-no-such-server", "/hub/api/teamspawner/offers?server=zz", None, _is(404, 403)
     yield "files-outside-encoded", "/hub/teamspawner/static/%2e%2e%2fform.html", None, _is(403, 404)
+    # JupyterHub 5.5.0 and 6.1.1 fail over such a link themselves: no code of ours has run
+    yield "link-not-utf-8", "/hub/spawn?profile=%ff%fe", None, _is(400, 500)
+    yield "offers-not-utf-8", "/hub/api/teamspawner/offers?user=%ff", None, _is(400)
+    yield "offers-of-a-null-byte", "/hub/api/teamspawner/offers?server=%00", None, _is(200)
     yield "form-without-token", "/hub/spawn", b"profile=small", _is(403)
     yield "form-for-someone-else", "/hub/spawn/bob", b"profile=small", _is(403, 404)
     yield "instead-without-token", "/hub/teamspawner/instead/mallory", b"profile=small", _is(403)

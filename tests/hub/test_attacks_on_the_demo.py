@@ -1,5 +1,7 @@
 """The attack list once more, against the demo as anybody starts it."""
 
+from pathlib import Path
+
 import jupyterhub
 import pytest
 import pytest_asyncio
@@ -54,3 +56,10 @@ async def test_the_demo_answers_as_it_should_and_starts_nothing(attackers, attac
     assert answer.status in attack.status, answer
     model = (await attackers.root.call("GET", "/users/mallory")).json
     assert not any(each["ready"] or each["pending"] for each in model["servers"].values())
+
+
+async def test_the_hub_asks_for_no_right_that_its_roles_do_not_give(running):
+    kubeconfig = running.about["kubeconfig"]
+    log = (Path(kubeconfig).parent / "hub.log").read_text()
+    assert "The map is in force" in log
+    assert "may not list" not in log

@@ -259,3 +259,26 @@ async def test_unknown_keys_are_dropped_however_deep_they_go(hub):
     assert (await ada.start(deep)).status == 201
     assert hub.user("ada").spawner.user_options == {"profile": "small", "team": "arts"}
     assert (await ada.stop()).status == 204
+
+
+@pytest.mark.parametrize("by_form", [False, True], ids=["rest", "form"])
+async def test_who_waits_for_a_start_that_is_stopped_is_told_so(hub, cluster, by_form):
+    ada = await hub.someone("ada", "arts")
+    hub.log.lines.clear()
+    cluster.shown = lambda _pod: {"phase": "Pending"}
+    before, failures = len(cluster.made), hub.failures
+    asked = ada.post_form("/hub/spawn", {"profile": "small"}) if by_form else ada.start({})
+    waiting = asyncio.ensure_future(asked)
+    while len(cluster.made) == before and "jupyter-ada" not in str(await cluster.pods()):
+        await asyncio.sleep(0.05)
+    assert (await ada.stop()).status == 204
+    answer = await waiting
+    cluster.back_to_normal()
+    assert answer.status == 409 or answer.location.startswith("/hub/spawn-pending")
+    if answer.status == 409:
+        assert "stopped while it was starting" in answer.text
+    assert "Traceback" not in hub.log.text
+    assert "Uncaught" not in hub.log.text
+    assert hub.failures == failures
+    assert not len(hub.user("ada").spawner.gate._known.shared().ledger)
+    assert not await cluster.pods()

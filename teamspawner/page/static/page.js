@@ -215,6 +215,29 @@
     for (const each of left) if (each.id !== "ts-note") each.remove();
   }
 
+  const touched = new Set(); // cards in which this person has chosen something
+
+  root.addEventListener("change", ({ target }) => {
+    const card = target.closest(".ts-card");
+    if (card) touched.add(card.id);
+  });
+
+  // A card that nobody has touched opens with what would do best now, such as the team with room.
+  function preselect(fresh) {
+    for (const card of fresh.querySelectorAll(".ts-card")) {
+      const mine = document.getElementById(card.id);
+      if (!mine || touched.has(card.id) || mine.contains(chosen())) continue;
+      const twin = (each) => [...mine.querySelectorAll("select, input")].find(
+        (own) => own.name === each.name && (each.type !== "radio" || own.value === each.value));
+      for (const each of card.querySelectorAll("select, input[type=radio]:checked:not(.ts-pick)")) {
+        const own = twin(each);
+        if (!own) continue;
+        if (own.type === "radio") own.checked = true;
+        else own.value = each.value;
+      }
+    }
+  }
+
   // What would be sent for the chosen card.
   function wanted() {
     const pick = chosen();
@@ -231,6 +254,7 @@
     const before = statuses();
     const choice = wanted();
     morph(root, fresh);
+    preselect(fresh);
     lost = lost || (choice !== "" && wanted() !== choice);
     root.classList.remove("ts-forgotten");
     measured(fresh.dataset.age);
