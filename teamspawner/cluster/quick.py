@@ -255,7 +255,7 @@ def is_finished(found: QuickPod) -> bool:
 def _is_resident(meta: Meta) -> bool:
     """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
     owners = bytes(meta.owner_references)
-    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type]
+    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type] # a union
     if any(each.kind in {"DaemonSet", "Node"} for each in found or ()):
         return True
     text = bytes(meta.annotations)
@@ -263,7 +263,7 @@ def _is_resident(meta: Meta) -> bool:
 
 
 def _is_judged(conditions: bytes) -> bool:
-    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type]
+    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type] # a union
     return any(each.type == "PodScheduled" for each in found or ())
 
 
