@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import cast
 
 from teamspawner.capacity.context import (
     Context,
@@ -26,14 +26,6 @@ from teamspawner.capacity.verdict import Status, Verdict
 __all__ = ["Answers", "since"]
 
 _Nominated = Mapping[str, tuple[Pod, ...]]
-
-
-class _Near(NamedTuple):
-    """A node's answer as it is now."""
-
-    state: NodeState
-    reasons: Reasons
-    room: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,9 @@ class Answers:
         self.fits: list[str] = []
         self.unsure_nodes: set[str] = set()
         self.revision = 0
-        self._near: dict[str, _Near] = {}
+        # No object per node and size: a large cluster has tens of thousands of those pairs.
+        self._states: dict[str, NodeState] = {}
+        self._rooms: dict[str, int] = {}
         self._far: dict[str, _Far] = {}
         self._far_due: set[str] = set()
         self._rejected: dict[str, Reasons] = {}
@@ -106,7 +100,7 @@ class Answers:
 
     def room_of(self, name: str) -> int:
         """Return how many such pods a node takes now."""
-        return self._near[name].room
+        return self._rooms[name]
 
     def refresh(self, snapshot: Snapshot) -> bool:
         """Bring the answers up to date; False when the snapshot is older than what was seen."""
@@ -120,7 +114,7 @@ class Answers:
             changed = since(snapshot, self._version)
             names = {*changed, *self._placed, *snapshot.placed, *self._renominated(snapshot)}
             self._refit(names, snapshot)
-            if len(self._near) != len(snapshot.nodes):
+            if len(self._states) != len(snapshot.nodes):
                 self._reset(snapshot)
         self._version, self._placed = snapshot.version, snapshot.placed
         return True
@@ -134,7 +128,7 @@ class Answers:
         )
         self._context = prepare(self.candidate, bare, self.rules)
         self._waiting = snapshot.waiting
-        for name in [name for name in self._near if name not in snapshot.nodes]:
+        for name in [name for name in self._states if name not in snapshot.nodes]:
             self._forget(name)
         self._refit(snapshot.nodes, snapshot, every=True)
 
@@ -157,12 +151,12 @@ class Answers:
         context = self._context
         assert context is not None
         for name in names:
-            state, known = snapshot.nodes.get(name), self._near.get(name)
+            state, known = snapshot.nodes.get(name), self._states.get(name)
             if state is None:
                 if known is not None:
                     self._forget(name)
                 continue
-            if known is not None and known.state is state and not every:
+            if known is not None and known is state and not every:
                 continue
             if known is not None:
                 self._forget(name)
@@ -177,12 +171,13 @@ class Answers:
 
     def _keep(self, name: str, state: NodeState, reasons: Reasons, room: int) -> None:
         self.revision += 1
-        self._near[name] = _Near(state, reasons, room)
+        self._states[name] = state
         if not reasons:
             if self.fits and name > self.fits[-1]:
                 self.fits.append(name)
             else:
                 insort(self.fits, name)
+            self._rooms[name] = room
             self._count += room
             return
         self._rejected[name] = reasons
@@ -192,13 +187,12 @@ class Answers:
             self._far_due.add(name)
 
     def _forget(self, name: str) -> None:
-        near = self._near.pop(name, None)
-        if near is None:
+        if self._states.pop(name, None) is None:
             return
         self.revision += 1
-        if not near.reasons:
+        if name in self._rooms:
             del self.fits[bisect_left(self.fits, name)]
-            self._count -= near.room
+            self._count -= self._rooms.pop(name)
             return
         del self._rejected[name]
         self.unsure_nodes.discard(name)
@@ -254,7 +248,7 @@ class Answers:
     def _unknown(
         self, rejected: Mapping[str, Reasons], names: Iterable[str], snapshot: Snapshot
     ) -> Verdict:
-        reasons = dict.fromkeys(r for n in names for r in self._near[n].reasons if r.unknown)
+        reasons = dict.fromkeys(r for n in names for r in self._rejected[n] if r.unknown)
         return Verdict(
             Status.UNKNOWN, rejected=rejected, reasons=tuple(reasons), as_of=snapshot.as_of
         )
@@ -289,8 +283,7 @@ class Answers:
         """Ask the nodes that say no what they would say with fewer pods."""
         assert self._context is not None
         for name in self._far_due:
-            near = self._near[name]
-            far = _far(near, self._context)
+            far = _far(self._states[name], self._rejected[name], self._context)
             self._far[name] = far
             marks = (
                 far.preempt is not None,
@@ -310,21 +303,21 @@ _OF_THE_NODE = frozenset({"NodeUnschedulable", "NodeName", "TaintToleration", "N
 """Filters that look at the node alone: no pod that leaves alters what they say."""
 
 
-def _far(near: _Near, context: Context) -> _Far:
-    if any(reason.plugin in _OF_THE_NODE for reason in near.reasons):
-        return _Far(None, gentle=False, doubt=False, freeing=False, emptied=near.reasons)
-    state, spec = near.state, context.candidate.pod.spec
+def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
+    if any(reason.plugin in _OF_THE_NODE for reason in reasons):
+        return _Far(None, gentle=False, doubt=False, freeing=False, emptied=reasons)
+    spec = context.candidate.pod.spec
     preempt: int | None = None
     gentle = doubt = False
     lower = _below(state.pods, spec.priority)
-    if lower and spec.preemption_policy != "Never" and resolvable(near.reasons):
+    if lower and spec.preemption_policy != "Never" and resolvable(reasons):
         left = without(state, lower)
-        reasons = against(left, context, lower)
-        if not reasons:
+        against_left = against(left, context, lower)
+        if not against_left:
             preempt = room(context.candidate, left, context)
             low = _below(state.pods, min(0, spec.priority))
             gentle = bool(low) and not against(without(state, low), context, low)
-        doubt = bool(reasons) and all(reason.unknown for reason in reasons)
+        doubt = bool(against_left) and all(reason.unknown for reason in against_left)
     ending = tuple(pod for pod in state.pods if pod.terminating)
     freeing = bool(ending) and not against(without(state, ending), context, ending)
     return _Far(preempt, gentle, doubt, freeing, fits_emptied(state, context))

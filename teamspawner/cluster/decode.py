@@ -139,8 +139,9 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
 
 
 def _own_labels(found: wire.Words) -> objects.Labels:
-    """Return a node's labels: no two nodes have the same ones, but all have the same keys."""
-    return MappingProxyType({sys.intern(k): v for k, v in found.items()}) if found else EMPTY
+    """Return a node's labels: no two nodes have the same ones, but most words of them."""
+    intern = sys.intern
+    return MappingProxyType({intern(k): intern(v) for k, v in found.items()}) if found else EMPTY
 
 
 def _resident(meta: wire.Meta) -> bool:
