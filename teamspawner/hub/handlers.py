@@ -121,7 +121,12 @@ class OffersHandler(APIHandler):
         user = self.find_user(user_name)
         if user is None or (server_name and server_name not in user.orm_spawners):
             raise web.HTTPError(404, "There is no such server.")
-        ask = getattr(user.spawners[server_name], "listing", None)
+        spawner = user.spawners[server_name]
+        if not spawner.pending:
+            # who asks decides what an admin's bypass shows; JupyterHub's own page sets it too,
+            # and leaves it set
+            spawner.handler = self
+        ask = getattr(spawner, "listing", None)
         if ask is None:
             raise web.HTTPError(404, "This hub's servers are not started by TeamSpawner.")
         listing: Listing = await ask()
