@@ -15,7 +15,7 @@ from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod
+from teamspawner.cluster.decode import PodRecord, decode_pod
 from teamspawner.cluster.podspec import pod_of
 from teamspawner.cluster.reading import labels_of, pairs, read
 
@@ -245,11 +245,6 @@ class Recogniser:
         """Return what a pod weighs that was read in full."""
         spec = pod.spec
         return Kind(pod, tuple(spec.requests.items()), bool(spec.anti_affinity))
-
-
-def is_finished(found: QuickPod) -> bool:
-    """Tell whether its phase says that it holds nothing any more."""
-    return found.status.phase in FINISHED
 
 
 def _is_resident(meta: Meta) -> bool:
