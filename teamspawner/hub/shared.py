@@ -152,7 +152,7 @@ def _namespace(spawner: Any) -> str:
     With a namespace for each person only the hub's own can be named.
     """
     if spawner.enable_user_namespaces:
-        return str(spawner._namespace_default())  # noqa: SLF001 - where the hub itself runs
+        return str(spawner._namespace_default())  # where the hub itself runs
     return str(spawner.namespace)
 
 

@@ -169,8 +169,8 @@ def test_what_was_cut_on_the_way_is_told_from_what_is_odd(kind, take):
 
 def test_annotations_that_are_no_texts_name_nobody():
     state = State(RULES)
-    found = pod(labels={"teamspawner/tier": "small"})
-    found["metadata"] |= {"uid": "u1", "annotations": {"hub.jupyter.org/username": 5}}
+    labels = {"teamspawner/tier": "small"}
+    found = pod(meta={"labels": labels, "annotations": {"hub.jupyter.org/username": 5}})
     event = {"type": "ADDED", "object": found}
     receiver_for("pods", state, print).event(json.dumps(event).encode())
     assert [each.username for each in state.ours()] == [""]
