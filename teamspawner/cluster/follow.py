@@ -148,7 +148,7 @@ class Follower:
         return self._backoff()
 
     def _unforeseen(self, why: str) -> float:
-        """A fault of our own may come again each time: it is told once, and never tried in haste."""
+        """A fault of our own may come each time: it is told once, and not tried in haste."""
         if why != self._fault:
             self.tell(f"watching {self.source.kind}: {why}; trying again")
         self._fault = self.trouble = why

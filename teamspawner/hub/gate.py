@@ -147,7 +147,7 @@ class Gate:
         try:
             return self._admit(desk, person, choices, profiles)
         except ChoiceError as error:
-            if error.status < 409:  # noqa: PLR2004
+            if error.status < 409:
                 raise
         # the pods of everything else are made only now, to name the nearest that fits
         plan = desk.plan(person, self._known.scene(profiles))
@@ -220,7 +220,7 @@ class Gate:
         if self.choice is not None:
             check(pod, self.choice.devices)
 
-    def scheduled(self, placed: bool, pod: dict[str, Any]) -> None:  # noqa: FBT001
+    def scheduled(self, placed: bool, pod: dict[str, Any]) -> None:  # noqa: FBT001 - as race calls
         """Compare what the scheduler did with what was foretold, once for each start."""
         foretold, self._foretold = self._foretold, None
         if foretold is not None:

@@ -29,7 +29,7 @@ NOT_KEPT = frozenset({400, 403, 413})
 begins with the default instead."""
 
 
-class TeamSpawner(Settings, KubeSpawner):  # type: ignore[misc]
+class TeamSpawner(Settings, KubeSpawner):
     """A KubeSpawner whose spawn page tells each team what is really free.
 
     Everything that ``KubeSpawner`` can be told holds here too, under

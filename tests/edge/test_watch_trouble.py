@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.source import KINDS, Settings
 from teamspawner.cluster.watch import Watcher, for_loop
@@ -495,7 +496,7 @@ async def test_a_fault_of_our_own_is_told_once_and_the_watch_goes_on(api, caplog
 
     settings = configuration(api.url)
     settings.get_api_key_with_prefix = key
-    watcher = Watcher(Connection(settings), Rules(), settings=watch.Settings(**BRISK))
+    watcher = Watcher(Connection(settings), Rules(), settings=Settings(**BRISK))
     watcher.begin()
     try:
         await asyncio.sleep(0.8)
@@ -506,3 +507,15 @@ async def test_a_fault_of_our_own_is_told_once_and_the_watch_goes_on(api, caplog
         await goes_on(api, watcher)
     finally:
         await watcher.stop()
+
+
+async def test_a_refusal_that_is_no_json_is_told_in_its_own_words(api):
+    async def in_the_way(_: web.Request) -> web.Response:
+        return web.Response(status=502, text="<h1>Bad\n  gateway</h1>")
+
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.once("pods", "watch", in_the_way)
+        api.cut("pods")
+        await until(lambda: "HTTP 502: <h1>Bad gateway</h1>" in watcher.status().trouble)
+        await goes_on(api, watcher)

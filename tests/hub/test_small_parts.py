@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from kubernetes_asyncio.client import (
@@ -21,6 +22,7 @@ from teamspawner.hub.devices import accelerators_of, check
 from teamspawner.hub.home import with_home
 from teamspawner.hub.quiet import OpenPage, quieten
 from teamspawner.hub.refusal import Refusal
+from teamspawner.hub.shared import named_rules
 from teamspawner.hub.truth import compare
 from tests.core.build import a_candidate, a_node, a_snapshot
 
@@ -192,3 +194,20 @@ def test_what_was_foretold_is_compared_with_what_was_done(status, placed, differ
     foretold = Verdict(status, rejected=reasons)
     compare(foretold, PLACED if placed else UNPLACED, placed=placed, log=log)
     assert ("differ" in caplog.text) is differs
+
+
+@pytest.mark.parametrize(
+    ("version", "minor", "told"),
+    [
+        pytest.param("", None, "", id="not-set"),
+        pytest.param("1.34", 34, "", id="known"),
+        pytest.param("1.99", 37, "1.99", id="newer-than-all-that-are-known"),
+        pytest.param("next", None, "it is found by itself", id="no-version"),
+    ],
+)
+def test_the_scheduler_that_the_admin_names_is_judged_for(version, minor, told, caplog):
+    log = logging.getLogger("named")
+    rules = named_rules(SimpleNamespace(scheduler_version=version, log=log))
+    assert (rules and rules.minor) == minor
+    assert told in caplog.text
+    assert bool(told) == bool(caplog.text)

@@ -19,8 +19,13 @@ from tests.oracle.dice import Json
 from tests.oracle.hardware import Truth
 from tests.oracle.people import Question
 
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-_DECIMAL = {"u": Decimal("1e-6"), "m": Decimal("1e-3"), "M": 10**6, "G": 2**30}
+_BINARY: dict[str, int | Decimal] = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_DECIMAL: dict[str, int | Decimal] = {
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "M": 10**6,
+    "G": 2**30,
+}
 _TAKES_NONE = ("NoSchedule", "NoExecute")
 _CONDITIONS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 
@@ -46,7 +51,7 @@ class Expected:
     @property
     def key(self) -> tuple[object, ...]:
         """What tells offers apart."""
-        name = next((n for n in _requests(self.pod) if "/" in n), "")
+        name = next((n for n in requests_of(self.pod) if "/" in n), "")
         return (self.tier, self.team, self.model, self.kind, self.part, name, self.gpus)
 
 
@@ -158,10 +163,10 @@ def _size(
 ) -> tuple[int, int] | None:
     """Millicores and bytes; None when no node gives a size."""
     if "cpu" in spec:
-        return _milli(spec["cpu"]["request"]), spec["memory"]["request"]
+        return milli(spec["cpu"]["request"]), spec["memory"]["request"]
     each = spec.get("per_gpu")
     if isinstance(each, dict):
-        return _milli(each["cpu"]) * count, each["memory"] * count
+        return milli(each["cpu"]) * count, each["memory"] * count
     found = _parts(asked, spec, members, tolerations, True) or _parts(
         asked, spec, members, tolerations, False
     )
@@ -205,31 +210,32 @@ def _fits_labels(spec: Json, node: Json) -> bool:
     return all(labels.get(key) == value for key, value in selector.items())
 
 
-def _usable(node: Json, tolerations: list[Json]) -> bool:
+def takes_servers(node: Json) -> bool:
+    """Whether a node is ready, not cordoned, and has no taint of a passing state."""
     conditions = node["status"].get("conditions", ())
     if any(each["type"] == "Ready" and each["status"] != "True" for each in conditions):
         return False
-    if node["spec"].get("unschedulable"):
-        return False
-    for taint in node["spec"].get("taints", ()):
-        if taint["effect"] not in _TAKES_NONE:
-            continue
-        if taint["key"].startswith(_CONDITIONS):
-            return False
-        if all(taint["key"] != each["key"] for each in tolerations):
-            return False
-    return True
+    away = (t for t in node["spec"].get("taints", ()) if t["effect"] in _TAKES_NONE)
+    return not (
+        node["spec"].get("unschedulable") or any(t["key"].startswith(_CONDITIONS) for t in away)
+    )
+
+
+def _usable(node: Json, tolerations: list[Json]) -> bool:
+    tolerated = {each["key"] for each in tolerations}
+    taints = (t for t in node["spec"].get("taints", ()) if t["effect"] in _TAKES_NONE)
+    return takes_servers(node) and all(taint["key"] in tolerated for taint in taints)
 
 
 def _net(asked: Question, node: Json) -> tuple[int, int]:
     """Allocatable of a node less what its DaemonSet pods ask for."""
     room = node["status"]["allocatable"]
-    cpu, memory = _milli(room.get("cpu", 0)), _whole(room.get("memory", 0))
-    for pod in _live_pods(asked):
+    cpu, memory = milli(room.get("cpu", 0)), whole(room.get("memory", 0))
+    for pod in live_pods(asked):
         owners = pod["metadata"].get("ownerReferences", ())
         home = pod["spec"].get("nodeName")
         if home == node["metadata"]["name"] and any(o["kind"] == "DaemonSet" for o in owners):
-            asks = _requests(pod)
+            asks = requests_of(pod)
             cpu, memory = cpu - asks.get("cpu", 0), memory - asks.get("memory", 0)
     return cpu, memory
 
@@ -242,11 +248,11 @@ def _left(asked: Question, team: str, size: tuple[int, int], count: int) -> int 
     limits, gpu = (asked.map["teams"][team].get(part, {}) for part in ("limits", "gpu"))
     person = safe_slug(asked.user, is_valid=is_valid_label)
     servers = own_gpus = gpus = cpu = memory = 0
-    for pod in _live_pods(asked):
+    for pod in live_pods(asked):
         labels = pod["metadata"].get("labels", {})
         if labels.get("teamspawner/team") != team:
             continue
-        asks = _requests(pod)
+        asks = requests_of(pod)
         devices = sum(n for name, n in asks.items() if "/" in name)
         mine = labels.get("hub.jupyter.org/username") == person
         servers, own_gpus = servers + mine, own_gpus + mine * devices
@@ -255,8 +261,8 @@ def _left(asked: Question, team: str, size: tuple[int, int], count: int) -> int 
         (limits.get("servers_per_user"), servers, 1),
         (gpu.get("per_user"), own_gpus, count),
         (gpu.get("team"), gpus, count),
-        ("cpu" in limits and _milli(limits["cpu"]), cpu, size[0]),
-        ("memory" in limits and _whole(limits["memory"]), memory, size[1]),
+        ("cpu" in limits and milli(limits["cpu"]), cpu, size[0]),
+        ("memory" in limits and whole(limits["memory"]), memory, size[1]),
     )
     each = [max(0, most - used) // need for most, used, need in rows if _is_cap(most) and need]
     return min(each, default=None)
@@ -266,7 +272,8 @@ def _is_cap(most: object) -> bool:
     return most is not None and most is not False
 
 
-def _live_pods(asked: Question) -> Iterator[Json]:
+def live_pods(asked: Question) -> Iterator[Json]:
+    """Every pod that has not ended."""
     for pod in asked.cluster["items"]:
         if pod["kind"] == "Pod" and pod["status"]["phase"] not in {"Succeeded", "Failed"}:
             yield pod
@@ -311,22 +318,24 @@ def _pod(  # noqa: PLR0917
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": made}
 
 
-def _requests(pod: Json) -> dict[str, int]:
-    found = {"cpu": 0, "memory": 0}
+def requests_of(pod: Json) -> dict[str, int]:
+    """The sum of what its containers request, limits standing in; rounded up once, as a sum."""
+    found: dict[str, Decimal] = {"cpu": Decimal(0), "memory": Decimal(0)}
     for container in pod["spec"]["containers"]:
         resources = container.get("resources") or {}
         asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
         for name, text in asked.items():
-            amount = _milli(text) if name == "cpu" else _whole(text)
-            found[name] = found.get(name, 0) + amount
-    return found
+            found[name] = found.get(name, Decimal(0)) + Decimal(milli(text)) / 1000
+    return {name: _up(n * 1000 if name == "cpu" else n) for name, n in found.items()}
 
 
-def _milli(text: object) -> int:
+def milli(text: object) -> int:
+    """Thousandths, rounded up."""
     return _up(_number(text) * 1000)
 
 
-def _whole(text: object) -> int:
+def whole(text: object) -> int:
+    """Whole units, rounded up."""
     return _up(_number(text))
 
 
@@ -338,5 +347,5 @@ def _number(text: object) -> Decimal:
     written = str(text)
     for suffix, scale in (_BINARY | _DECIMAL).items():
         if written.endswith(suffix):
-            return Decimal(written.removesuffix(suffix)) * scale
+            return Decimal(written.removesuffix(suffix)) * Decimal(scale)
     return Decimal(written)

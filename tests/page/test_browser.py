@@ -353,6 +353,37 @@ async def test_a_choice_that_fills_up_is_kept_and_start_turns_off_aloud(browser)
         assert await page.locator(".ts-button").is_enabled()
 
 
+def best_for(team, free=3):
+    """The page while the smallest tier is chosen and this team has room for an A100."""
+    card = listings.a100(free=free)
+    *others, teams = card.options
+    choices = tuple(replace(each, default=each.value == team) for each in teams.choices)
+    offers = tuple(sorted(card.offers, key=lambda each: each.team != team))
+    options = (*others, replace(teams, choices=choices))
+    a100 = replace(card, default=False, options=options, offers=offers)
+    return lambda: listings.listing(replace(listings.small(), default=True), a100)
+
+
+async def test_a_card_nobody_has_touched_follows_the_team_with_room(browser):
+    team = "[name=profile-option-gpu-a100--team]"
+    async with a_visit(browser) as visit:
+        visit.preview.pages["physics"] = best_for("physics")
+        page = await visit.open()
+        assert await page.input_value(team) == "physics"
+        visit.preview.pages["physics"] = best_for("biology")
+        await visit.later()
+        await page.wait_for_selector(
+            f"{team} option[value=biology]:checked", state="attached", timeout=4000
+        )
+        await page.locator("#ts-card-gpu-a100 .ts-pick").check(force=True)
+        await page.select_option(team, "physics")
+        await page.locator("#ts-card-small .ts-pick").check(force=True)
+        visit.preview.pages["physics"] = best_for("biology", free=2)
+        await visit.later()
+        await page.wait_for_selector(".ts-tile:has-text('2 free')", state="attached", timeout=4000)
+        assert await page.input_value(team) == "physics"
+
+
 async def test_a_tier_that_comes_or_goes_leaves_the_choice_alone(browser):
     async with a_visit(browser) as visit:
         visit.preview.pages["physics"] = lambda: listings.listing(listings.small())
