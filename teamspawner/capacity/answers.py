@@ -183,7 +183,7 @@ class Answers:
         self._rejected[name] = reasons
         if reasons[-1].unknown and all(reason.unknown for reason in reasons):
             self.unsure_nodes.add(name)
-        else:
+        elif reasons[0].plugin not in _OF_THE_NODE:  # else fewer pods would alter nothing
             self._far_due.add(name)
 
     def _forget(self, name: str) -> None:
@@ -300,12 +300,10 @@ class Answers:
 
 
 _OF_THE_NODE = frozenset({"NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity"})
-"""Filters that look at the node alone: no pod that leaves alters what they say."""
+"""Filters that look at the node alone, and come first: no pod that leaves alters what they say."""
 
 
 def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
-    if any(reason.plugin in _OF_THE_NODE for reason in reasons):
-        return _Far(None, gentle=False, doubt=False, freeing=False, emptied=reasons)
     spec = context.candidate.pod.spec
     preempt: int | None = None
     gentle = doubt = False
