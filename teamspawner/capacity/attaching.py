@@ -182,7 +182,7 @@ def csi_volume(
     namespace: str,
     use: VolumeUse,
     storage: Storage,
-    has_csi_node: bool,  # noqa: FBT001
+    has_csi_node: bool,  # noqa: FBT001 - a fact
 ) -> tuple[str, str] | None:
     """Return driver and handle of a volume on a node; None when no CSI driver attaches it.
 
@@ -202,7 +202,7 @@ def csi_volume(
     return (driver, f"unbound {namespace}/{use.name}") if driver else None
 
 
-def _provisioner(claim: Claim, storage: Storage, has_csi_node: bool) -> str:  # noqa: FBT001
+def _provisioner(claim: Claim, storage: Storage, has_csi_node: bool) -> str:  # noqa: FBT001 - a fact
     """Return the CSI driver that would make the claim's volume; empty when none would."""
     found = storage.classes.get(claim.storage_class or "")
     if found is None or found.provisioner in UNCOUNTED:
@@ -212,7 +212,7 @@ def _provisioner(claim: Claim, storage: Storage, has_csi_node: bool) -> str:  # 
     return found.provisioner
 
 
-def _of_volume(volume: Volume, has_csi_node: bool) -> tuple[str, str] | None:  # noqa: FBT001
+def _of_volume(volume: Volume, has_csi_node: bool) -> tuple[str, str] | None:  # noqa: FBT001 - a fact
     if volume.plugin in BY_NAME:
         if not has_csi_node:
             return None

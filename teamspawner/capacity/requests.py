@@ -140,7 +140,7 @@ def placed_pod_requests(pod: PodResources, rules: Rules) -> Resources:
     return rounded(total)
 
 
-def _resized(container: Container, infeasible: bool) -> Container:  # noqa: FBT001
+def _resized(container: Container, infeasible: bool) -> Container:  # noqa: FBT001 - a fact
     if not container.reported:
         return container
     largest = _largest(container.requests, container.actuated, container.allocated, infeasible)
@@ -159,7 +159,7 @@ def _largest(
     requests: Milli,
     actuated: Milli | None,
     allocated: Milli | None,
-    infeasible: bool,  # noqa: FBT001
+    infeasible: bool,  # noqa: FBT001 - a fact
 ) -> Milli:
     largest: dict[str, int] = {} if infeasible else dict(requests)
     _raise_to(largest, actuated or {})

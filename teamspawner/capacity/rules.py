@@ -1,4 +1,3 @@
-# ruff: noqa: PLR2004 - each number is the minor version named beside it
 """Which scheduler is spoken for: its version, what follows from it, and its names."""
 
 from __future__ import annotations

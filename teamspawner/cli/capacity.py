@@ -16,7 +16,7 @@ from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
 _UNKNOWN = "?"
-_PAUSE_S = 0.25
+_PAUSE_S = 0.3
 """Lines come at most so often."""
 _LOOK_S = 5.0
 """How long to wait for news before looking again whether kinds were lost from sight."""

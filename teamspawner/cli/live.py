@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from teamspawner.capacity import Rules
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.watch import Watcher
+from teamspawner.cluster.watch import KINDS, POLICIES, Watcher
 from teamspawner.errors import ClusterError
 
 FIRST_S = 60.0
@@ -43,7 +43,9 @@ async def watching(kubeconfig: str | None, rules: Rules | None) -> AsyncIterator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the client library warns before it fails
         connection = await Connection.load(kubeconfig)
-    watcher = Watcher(connection, rules, log=log)
+    # no command judges by quotas, and an account like the hub's may read them in one place only
+    kinds = tuple(kind for kind in KINDS if kind not in POLICIES)
+    watcher = Watcher(connection, rules, kinds=kinds, log=log)
     watcher.begin()
     try:
         await _first_look(watcher)

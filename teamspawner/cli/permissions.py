@@ -93,7 +93,7 @@ async def _allowed(
     try:
         async with session.post(url, json=body, **options) as answer:
             found = await answer.json(content_type=None)
-            if answer.status >= 400:  # noqa: PLR2004
+            if answer.status >= 400:
                 raise ClusterError("create", f"{kind.lower()}s", answer.status, found["message"])
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise ClusterError("reach", "the cluster", None, str(error)) from error

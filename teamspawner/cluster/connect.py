@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -52,9 +53,11 @@ class Connection:
             from kubernetes_asyncio.client import Configuration
 
             found = Configuration()
+            # the library reads KUBECONFIG once, when it is imported
+            given = kubeconfig or os.environ.get("KUBECONFIG")
             try:
-                if kubeconfig:
-                    await config.load_kube_config(kubeconfig, client_configuration=found)
+                if given:
+                    await config.load_kube_config(given, client_configuration=found)
                 else:
                     await config.load_config(client_configuration=found)
             except Exception as error:  # whatever is wrong with a file or an exec plugin

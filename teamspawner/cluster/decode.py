@@ -40,7 +40,6 @@ class PodRecord:
     Attributes:
         node: The node it is bound to; empty while it is not.
         finished: Its phase is Succeeded or Failed: it holds nothing any more.
-        created: Its creation time as the API wrote it; empty when absent.
         user_scheduler: The image of the hub's own scheduler, when this pod is one; else empty.
     """
 
@@ -52,7 +51,6 @@ class PodRecord:
     pod: objects.Pod
     nominated_node: str = ""
     judged: bool = False
-    created: str = ""
     user_scheduler: str = ""
 
     def candidate(self) -> Candidate:
@@ -111,7 +109,6 @@ def decode_pod(source: Source, rules: Rules) -> PodRecord:
         pod=pod_of(found, rules, placed=bool(bound), resident=_resident(meta)),
         nominated_node=status.nominated_node_name or "",
         judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
-        created=str(meta.creation_timestamp or ""),
         user_scheduler=_user_scheduler(meta, spec),
     )
 

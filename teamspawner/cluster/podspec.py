@@ -85,7 +85,7 @@ def pod_of(found: wire.Pod, rules: Rules, *, placed: bool, resident: bool) -> ob
 def _pod(  # noqa: PLR0913, PLR0917 - the key of the pod, field by field
     namespace: str,
     labels: Pairs,
-    terminating: bool,  # noqa: FBT001
+    terminating: bool,  # noqa: FBT001 - a part of the key
     requests: Amounts,
     node_selector: Pairs,
     rest: _Rest,

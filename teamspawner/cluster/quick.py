@@ -15,7 +15,7 @@ from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod
+from teamspawner.cluster.decode import PodRecord, decode_pod
 from teamspawner.cluster.podspec import pod_of
 from teamspawner.cluster.reading import labels_of, pairs, read
 
@@ -247,15 +247,10 @@ class Recogniser:
         return Kind(pod, tuple(spec.requests.items()), bool(spec.anti_affinity))
 
 
-def is_finished(found: QuickPod) -> bool:
-    """Tell whether its phase says that it holds nothing any more."""
-    return found.status.phase in FINISHED
-
-
 def _is_resident(meta: Meta) -> bool:
     """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
     owners = bytes(meta.owner_references)
-    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type]
+    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type] # a union
     if any(each.kind in {"DaemonSet", "Node"} for each in found or ()):
         return True
     text = bytes(meta.annotations)
@@ -263,7 +258,7 @@ def _is_resident(meta: Meta) -> bool:
 
 
 def _is_judged(conditions: bytes) -> bool:
-    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type]
+    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type] # a union
     return any(each.type == "PodScheduled" for each in found or ())
 
 

@@ -87,7 +87,7 @@ class Watcher:
                 await self._main
             self._main = None
 
-    async def synced(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+    async def synced(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - not a failure
         """Wait until nodes and pods are known, or known not to be visible.
 
         Args:
@@ -164,7 +164,7 @@ class Watcher:
         """Why there is no connection at all, in words; empty when there is one."""
         return self._no_way
 
-    async def newer(self, version: int, timeout: float | None = None) -> int:  # noqa: ASYNC109
+    async def newer(self, version: int, timeout: float | None = None) -> int:  # noqa: ASYNC109 - not a failure
         """Wait until ``version`` is above the one given; return the one now.
 
         Args:

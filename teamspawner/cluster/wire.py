@@ -38,7 +38,6 @@ class Meta(Wire, rename="camel"):
     labels: Words = None
     annotations: Raw = Raw()
     deletion_timestamp: Any = None
-    creation_timestamp: Any = None
     owner_references: list[Owner] | None = None
 
 

@@ -125,19 +125,19 @@ def routes(default: CullTimes) -> list[tuple[Any, ...]]:
     ]
 
 
-class _Root(RootAPIHandler):  # type: ignore[misc]
+class _Root(RootAPIHandler):
     """The hub's version, which the culler asks for first."""
 
     SUPPORTED_METHODS = ("GET",)
 
 
-class _Stop(UserServerAPIHandler):  # type: ignore[misc]
+class _Stop(UserServerAPIHandler):
     """Stopping a server, by JupyterHub's own code and scopes."""
 
     SUPPORTED_METHODS = ("DELETE",)
 
 
-class DueServers(UserListAPIHandler):  # type: ignore[misc]
+class DueServers(UserListAPIHandler):
     """JupyterHub's list of users, cut down to servers that are to be stopped now."""
 
     SUPPORTED_METHODS = ("GET",)

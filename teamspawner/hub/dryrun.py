@@ -135,7 +135,7 @@ class DryRun:
 
     def _read(self, status: int, body: bytes) -> Answer:
         """Refusals come as answers here: unread, the client raises nothing."""
-        if status >= 400:  # noqa: PLR2004
+        if status >= 400:
             error = ApiException(status=status)
             error.body = body.decode(errors="replace")
             return self._refused(error)

@@ -154,7 +154,7 @@ class Gate:
         try:
             return self._admit(desk, person, choices, profiles)
         except ChoiceError as error:
-            if error.status < 409:  # noqa: PLR2004
+            if error.status < 409:
                 raise
         # the pods of everything else are made only now, to name the nearest that fits
         await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
@@ -226,7 +226,7 @@ class Gate:
         if self.choice is not None:
             check(pod, self.choice.devices)
 
-    def scheduled(self, placed: bool, pod: dict[str, Any]) -> None:  # noqa: FBT001
+    def scheduled(self, placed: bool, pod: dict[str, Any]) -> None:  # noqa: FBT001 - as race calls
         """Compare what the scheduler did with what was foretold, once for each start."""
         foretold, self._foretold = self._foretold, None
         if foretold is not None:
@@ -249,6 +249,11 @@ class Gate:
         """Give back what is reserved: the start failed, or the server has stopped."""
         self._known.shared().ledger.release(self.token)
         self.choice, self._foretold = None, None
+
+    def is_newest(self, pod: Mapping[str, Any]) -> bool:
+        """Whether a pod is of the newest start; one without the label may be."""
+        labels = pod["metadata"].get("labels") or {}
+        return bool(labels.get(START_LABEL, self.token) == self.token)
 
     def is_node(self, word: str) -> bool:
         """Whether a word is the name of a node."""

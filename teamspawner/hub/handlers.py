@@ -78,14 +78,14 @@ def _handlers() -> list[tuple[Any, ...]]:
 class FilesHandler(web.StaticFileHandler):
     """Style and scripts; the same for everybody, so no login is asked for."""
 
-    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - as tornado calls it
         """Let no browser guess another type, nor keep an old file when no version is named."""
         self.set_header("X-Content-Type-Options", "nosniff")
         if "v" not in self.request.arguments:
             self.set_header("Cache-Control", "no-cache")
 
 
-class OffersHandler(APIHandler):  # type: ignore[misc]
+class OffersHandler(APIHandler):
     """``GET /hub/api/teamspawner/offers``: what one person may start now."""
 
     async def get(self) -> None:
@@ -121,14 +121,19 @@ class OffersHandler(APIHandler):  # type: ignore[misc]
         user = self.find_user(user_name)
         if user is None or (server_name and server_name not in user.orm_spawners):
             raise web.HTTPError(404, "There is no such server.")
-        ask = getattr(user.spawners[server_name], "listing", None)
+        spawner = user.spawners[server_name]
+        if not spawner.pending:
+            # who asks decides what an admin's bypass shows; JupyterHub's own page sets it too,
+            # and leaves it set
+            spawner.handler = self
+        ask = getattr(spawner, "listing", None)
         if ask is None:
             raise web.HTTPError(404, "This hub's servers are not started by TeamSpawner.")
         listing: Listing = await ask()
         return listing
 
 
-class InsteadHandler(SpawnHandler):  # type: ignore[misc]
+class InsteadHandler(SpawnHandler):
     """Stop a server that is still starting, and start another choice or choose again.
 
     A form posts here, so it works without a script and needs the hub's XSRF token.
@@ -159,7 +164,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
             await _cancel_start(spawner)
             await self.stop_single_user(user, server_name)
         # JupyterHub waits less than a pod may take to go
-        ending = getattr(spawner, "_stop_future", None) or spawner._spawn_future  # noqa: SLF001
+        ending = getattr(spawner, "_stop_future", None) or spawner._spawn_future
         if spawner.pending and ending:
             await asyncio.wait({ending}, timeout=STOP_TIMEOUT_S)
 
@@ -170,7 +175,7 @@ class InsteadHandler(SpawnHandler):  # type: ignore[misc]
 
 async def _cancel_start(spawner: Any) -> None:
     """Break off a start; JupyterHub's own callbacks then call it not pending any more."""
-    future = spawner._spawn_future  # noqa: SLF001
+    future = spawner._spawn_future
     if future:
         future.cancel()
         await asyncio.wait({future}, timeout=CANCEL_TIMEOUT_S)

@@ -42,8 +42,8 @@ def with_home(snapshot: Snapshot, spawner: Any) -> Snapshot:
     if found is not None and found.binding_mode == "Immediate":
         volume = _volume(claim, found)
         claim = replace(claim, volume=volume.name)
-        volumes = ChainMap({volume.name: volume}, volumes)  # type: ignore[arg-type]
-    claims = ChainMap({key: claim}, storage.claims)  # type: ignore[arg-type]
+        volumes = ChainMap({volume.name: volume}, volumes)  # type: ignore[arg-type] # read only
+    claims = ChainMap({key: claim}, storage.claims)  # type: ignore[arg-type] # read only
     return replace(snapshot, storage=replace(storage, claims=claims, volumes=volumes))
 
 

@@ -21,6 +21,6 @@ def answer_interrupted(handler: Any) -> None:
     Args:
         handler: The request that asked for the start; None when there is none any more.
     """
-    if handler is not None and not handler._finished:  # noqa: SLF001 - tornado has no other way
+    if handler is not None and not handler._finished:  # tornado has no other way
         refusal = Refusal(409, "given-up", STOPPED)
         handler.send_error(409, exc_info=(Refusal, refusal, None))

@@ -71,14 +71,14 @@ class Known:
             return None
         if callable(found):
             found = await maybe_future(found(spawner))
-        listed = spawner._get_initialized_profile_list(_as_list(found))  # noqa: SLF001
+        listed = spawner._get_initialized_profile_list(_as_list(found))
         held = tuple(group.name for group in spawner.user.groups)
         return may_see(listed, lambda patterns: self.bypass() or is_member(patterns, held))
 
     def person(self) -> Person:
         """The owner of the server, as groups stand now."""
         spawner = self._spawner
-        labels = spawner._build_common_labels({})  # noqa: SLF001 - the label that pods will have
+        labels = spawner._build_common_labels({})  # the label that pods will have
         return Person(
             name=spawner.user.name,
             groups=tuple(sorted(group.name for group in spawner.user.groups)),

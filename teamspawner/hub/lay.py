@@ -84,7 +84,7 @@ def _owned(spawner: Any, override: Mapping[str, Any]) -> dict[str, Any]:
 def _as_list(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [own_copy(value[key]) for key in sorted(value)]
-    return own_copy(list(value or ()))  # type: ignore[no-any-return]
+    return own_copy(list(value or ()))  # type: ignore[no-any-return] # a copy has the type of its source
 
 
 def touched(profile: Mapping[str, Any]) -> set[str]:

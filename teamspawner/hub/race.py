@@ -167,7 +167,7 @@ class _Since:
     def __init__(self) -> None:
         self._start: float | None = None
 
-    def seconds(self, so: bool) -> float:  # noqa: FBT001
+    def seconds(self, so: bool) -> float:  # noqa: FBT001 - what is timed
         if not so:
             self._start = None
             return 0.0

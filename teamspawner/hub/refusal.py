@@ -22,7 +22,7 @@ except ImportError:  # JupyterHub 5
 __all__ = ["Refusal", "leave_failure_count"]
 
 
-class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc]
+class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc] # one of two bases
     """A start is refused, or ended early because it can never succeed.
 
     JupyterHub shows ``jupyterhub_message`` in the REST API and in the progress, and
@@ -86,7 +86,7 @@ def leave_failure_count(spawner: _Starting) -> None:
     run right after that one, takes the step back; meanwhile this start cannot be
     the one that reaches the limit. Does nothing on JupyterHub 6.
     """
-    future, handler = spawner._spawn_future, spawner.handler  # noqa: SLF001
+    future, handler = spawner._spawn_future, spawner.handler
     if SpawnException is not None or future is None or handler is None:
         return
     settings, limit = handler.settings, spawner.consecutive_failure_limit

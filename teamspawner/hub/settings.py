@@ -7,7 +7,7 @@ from traitlets import Bool, Dict, Enum, Float, HasTraits, Unicode, Union
 __all__ = ["Settings"]
 
 
-class Settings(HasTraits):  # type: ignore[misc]
+class Settings(HasTraits):
     """Every trait that TeamSpawner adds to KubeSpawner's."""
 
     map = Union(

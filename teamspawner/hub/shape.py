@@ -26,9 +26,9 @@ def twin_of(spawner: Any) -> Any:
     """
     twin = copy.copy(spawner)
     # what was asked for is not copied: it may be of any depth, and the choice replaces it
-    for name, value in twin._trait_values.items():  # noqa: SLF001 - traitlets has no public way
+    for name, value in twin._trait_values.items():  # traitlets has no public way
         if name != "user_options":
-            twin._trait_values[name] = own_copy(value)  # noqa: SLF001
+            twin._trait_values[name] = own_copy(value)
     twin.api_token = ""
     twin.user_options = {}
     return twin

@@ -41,7 +41,7 @@ class Shared:
         self.ledger = Ledger()
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
-            rules=_rules(spawner),
+            rules=named_rules(spawner),
             namespace=_namespace(spawner),
             log=spawner.log,
         )
@@ -159,11 +159,11 @@ def _namespace(spawner: Any) -> str:
     With a namespace for each person only the hub's own can be named.
     """
     if spawner.enable_user_namespaces:
-        return str(spawner._namespace_default())  # noqa: SLF001 - where the hub itself runs
+        return str(spawner._namespace_default())  # where the hub itself runs
     return str(spawner.namespace)
 
 
-def _rules(spawner: Any) -> Rules | None:
+def named_rules(spawner: Any) -> Rules | None:
     """The scheduler that the admin named; None lets the watch find it."""
     if not spawner.scheduler_version:
         return None

@@ -95,7 +95,7 @@ def from_api(status: int | None, message: str) -> Refusal | None:
     if status is None:
         return Refusal(503, "unknown", "The cluster does not answer. Try again in a minute.")
     quota = QUOTA.search(message)
-    if status == 403 and quota:  # noqa: PLR2004
+    if status == 403 and quota:
         return Refusal(409, "quota", quota_sentence(quota.groupdict()))
     if status in {400, 403, 422}:
         return Refusal(503, "invalid", "The cluster does not accept this server as it is set up.")
@@ -134,7 +134,7 @@ def _reason(container: Json) -> str:
     return str(waiting.get("reason") or "")
 
 
-def _waiting(container: Json, patience_is_over: bool) -> Refusal | None:  # noqa: FBT001
+def _waiting(container: Json, patience_is_over: bool) -> Refusal | None:  # noqa: FBT001 - named in the caller
     reason = _reason(container)
     if reason in _AT_ONCE:
         return Refusal(503, "image", _AT_ONCE[reason])

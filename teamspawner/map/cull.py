@@ -53,19 +53,6 @@ def _shortest(times: Iterable[int | None]) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def cull_words(times: CullTimes) -> str:
-    """Say it before the start: ``Stops after 30 min idle, after 12 h at the latest``.
-
-    Empty when the server is never stopped.
-    """
-    parts = []
-    if times.idle_s is not None:
-        parts.append(f"after {spell_duration(times.idle_s)} idle")
-    if times.max_age_s is not None:
-        parts.append(f"after {spell_duration(times.max_age_s)} at the latest")
-    return f"Stops {', '.join(parts)}" if parts else ""
-
-
 def spell_duration(seconds: int) -> str:
     """Print a duration in the largest units that hold it: ``90 s``, ``1 h 30 min``, ``3 d``."""
     if seconds % 60:

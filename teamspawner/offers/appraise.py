@@ -8,6 +8,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Map
+from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
 from teamspawner.offers.model import Choice, Offer
@@ -19,8 +20,6 @@ from teamspawner.offers.sentences import (
     STALE,
     UNREAD,
     Asked,
-    badge,
-    cap_sentence,
     sentence,
 )
 

@@ -1,4 +1,4 @@
-"""What a verdict says to people: a badge of a few words, and one plain sentence.
+"""What a verdict says to people, in one plain sentence.
 
 No node and no other person is ever named; who holds what is told in numbers.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from teamspawner import units
 from teamspawner.capacity.objects import NodeState, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
-from teamspawner.offers.caps import Cap
 
 CAP = "cap"
 """The plugin of reasons that come from a cap of the map."""
@@ -23,18 +22,6 @@ STALE = "stale"
 UNREAD = "unread"
 
 _RESOURCES = "NodeResourcesFit"
-_OWN = frozenset({"servers_per_user", "per_user"})
-_BADGES = {
-    Status.INVALID: "Not possible",
-    Status.QUOTA_BLOCKED: "Limit reached",
-    Status.QUEUED: "Queued",
-    Status.FITS_BY_PREEMPTION: "Free · room is made",
-    Status.NODE_COMING: "A new machine is starting",
-    Status.NEEDS_SCALE_UP: "Needs a new machine",
-    Status.BUSY: "In use",
-    Status.NEVER: "Does not fit",
-    Status.UNKNOWN: "Not known",
-}
 _WORDS = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk"}
 _NEVER = {
     "TaintToleration": "The machines for this are reserved for other work.",
@@ -84,53 +71,6 @@ class Asked:
     troubles: frozenset[str] = frozenset()
     may_try: bool = False
     when_busy_waits: bool = False
-
-
-def badge(verdict: Verdict, count: int | None, cap: Cap | None = None) -> str:
-    """A few words of status: ``Free now · 3 more fit``."""
-    if verdict.status is Status.FITS_NOW:
-        return f"Free now · {count} more {'fits' if count == 1 else 'fit'}" if count else "Free now"
-    if verdict.status is Status.QUOTA_BLOCKED and cap is not None:
-        whose = "Your limit" if cap.name in _OWN else "Team limit"
-        return f"{whose} · {amount(cap, cap.used)} of {amount(cap, cap.most)} in use"
-    if verdict.status is Status.BUSY and verdict.freeing:
-        return "In use · freeing now"
-    return _BADGES[verdict.status]
-
-
-def amount(cap: Cap, value: int) -> str:
-    """Print an amount of what a cap counts, without its noun."""
-    if cap.name == "cpu":
-        return f"{value / 1000:g}"
-    return units.gib(value) if cap.name == "memory" else str(value)
-
-
-def cap_sentence(cap: Cap, team: str) -> str:
-    """Say which cap is used up, in numbers."""
-    used, most, need = (amount(cap, value) for value in (cap.used, cap.most, cap.need))
-    room = max(0, cap.most - cap.used)
-    told = {
-        "servers_per_user": f"You run {used} of the {most} servers a person of {team} may have",
-        "per_user": f"You use {used} of the {most} GPUs a person of {team} may have",
-        "team": f"{team} uses {used} of its {most} GPUs",
-        "cpu": f"{team} uses {used} of its {most} CPUs",
-        "memory": f"{team} uses {used} of its {most} of memory",
-    }[cap.name]
-    if cap.need > cap.most:
-        return _beyond(cap, team)
-    if 0 < room < cap.need:
-        return f"{told}; this needs {need} more."
-    return f"{told}."
-
-
-def _beyond(cap: Cap, team: str) -> str:
-    """Say that a cap could never hold this, however little is in use."""
-    most, need = amount(cap, cap.most), amount(cap, cap.need)
-    what = {"cpu": "CPUs", "memory": "of memory", "servers_per_user": "servers"}.get(
-        cap.name, "GPUs"
-    )
-    whose = "A person of " if cap.name in _OWN else ""
-    return f"{whose}{team} may have {most} {what} at once; this needs {need}."
 
 
 def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
@@ -237,7 +177,7 @@ def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot) -> str:
         if _only_short(verdict.rejected.get(state.node.name, ()))
     ]
     if open_:
-        left = max(0, *open_) if len(open_) > 1 else max(0, open_[0])
+        left = max(0, *open_)
         if 0 < left < asked.count:
             return f"Only {left} {asked.name} {_are(left)} left on one machine."
         return f"All {asked.name} are in use."

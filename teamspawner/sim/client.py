@@ -73,7 +73,7 @@ class Client:
                 text = await response.text()
         except aiohttp.ClientError as error:
             raise ClusterError(method, path, None, str(error)) from error
-        if response.status >= 300:  # noqa: PLR2004
+        if response.status >= 300:
             raise ClusterError(method, path, response.status, _message(text))
         return json.loads(text) if response.content_type == "application/json" else text
 
@@ -128,7 +128,7 @@ class Client:
                 self.access.server + path, params=query,
                 timeout=aiohttp.ClientTimeout(total=None, sock_read=None), read_bufsize=2**22,
             ) as response:  # fmt: skip
-                if response.status >= 300:  # noqa: PLR2004
+                if response.status >= 300:
                     raise ClusterError(
                         "watch", path, response.status, _message(await response.text())
                     )

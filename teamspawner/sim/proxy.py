@@ -37,7 +37,7 @@ _LARGEST_MESSAGE = 0
 _CHUNK = 2**16
 
 
-class LocalProxy(Proxy):  # type: ignore[misc]
+class LocalProxy(Proxy):
     """Routes requests by the longest matching prefix; passes websockets and live progress on."""
 
     def __init__(self, **more: Any) -> None:

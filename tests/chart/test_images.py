@@ -125,6 +125,7 @@ def test_every_added_package_is_pinned(path):
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in wanted)
 
 
+@pytest.mark.slow
 def test_jupyter_server_takes_every_setting_of_ours(tmp_path):
     """The names are checked by jupyter-server itself, which would warn of an unknown one."""
     shutil.copy(IMAGES / "common/jupyter_server_config.json", tmp_path)

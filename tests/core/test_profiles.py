@@ -3,6 +3,7 @@
 import pytest
 
 from teamspawner.errors import ChoiceError
+from teamspawner.offers.profile_choices import every_choice
 from teamspawner.offers.profiles import NOT_YOURS, choose_profile, may_see
 
 CPU = {"slug": "cpu", "display_name": "CPU", "default": True}
@@ -141,3 +142,8 @@ def test_a_wrong_expression_of_the_admins_lets_nothing_pass():
 
 def test_who_may_have_nothing_is_refused():
     assert refused({}).status == 403
+
+
+def test_a_choice_without_a_name_is_not_judged_for_it_cannot_be_told_from_none():
+    choices = every_choice(a_profile(choices=("base", "")))
+    assert [dict(each.user_options) for each in choices] == [{"profile": "custom", "image": "base"}]

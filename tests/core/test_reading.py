@@ -7,6 +7,7 @@ import pytest
 from teamspawner.capacity import Rules
 from teamspawner.cluster.decode import ObjectError, candidate, decode_node, decode_pod
 from teamspawner.cluster.decode_storage import decode_claim, decode_class, decode_volume
+from teamspawner.cluster.receive import HalfError
 from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import State
 from tests.core.raw import claim, node, pod
@@ -156,3 +157,20 @@ def test_a_pod_is_read_alike_quickly_and_in_full(source):
 def test_a_node_is_ready_unless_it_says_otherwise(conditions, ready):
     raw = {"metadata": {"name": "n"}, "status": {"conditions": conditions}}
     assert decode_node(raw).ready is ready
+
+
+@pytest.mark.parametrize("kind", ["nodes", "pods", "namespaces", "resourcequotas"])
+@pytest.mark.parametrize("take", ["page", "event"])
+def test_what_was_cut_on_the_way_is_told_from_what_is_odd(kind, take):
+    receiver = receiver_for(kind, State(RULES), print)
+    with pytest.raises(HalfError):
+        getattr(receiver, take)(b'{"metadata": {"resourceVersion": "5"')
+
+
+def test_annotations_that_are_no_texts_name_nobody():
+    state = State(RULES)
+    labels = {"teamspawner/tier": "small"}
+    found = pod(meta={"labels": labels, "annotations": {"hub.jupyter.org/username": 5}})
+    event = {"type": "ADDED", "object": found}
+    receiver_for("pods", state, print).event(json.dumps(event).encode())
+    assert [each.username for each in state.ours()] == [""]

@@ -483,3 +483,38 @@ async def test_those_who_wait_are_woken_by_news_and_by_time(api):
         api.put("pods", a_pod("a"))
         async with asyncio.timeout(2):
             assert await waiting > version
+
+
+async def test_a_refusal_that_is_no_json_is_told_in_its_own_words(api):
+    async def in_the_way(_: web.Request) -> web.Response:
+        return web.Response(status=502, text="<h1>Bad\n  gateway</h1>")
+
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        api.once("pods", "watch", in_the_way)
+        api.cut("pods")
+        await until(lambda: "HTTP 502: <h1>Bad gateway</h1>" in watcher.status().trouble)
+        await goes_on(api, watcher)
+
+
+async def test_a_configuration_that_comes_late_is_taken_up(api, tmp_path, monkeypatch):
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    watcher = Watcher(settings=Settings(**BRISK), kinds=("nodes",))
+    watcher.begin()
+    await until(lambda: watcher.no_way)
+    path.write_text(json.dumps(a_kubeconfig(api.url)))
+    assert await watcher.synced(10)
+    assert not watcher.no_way
+    await watcher.stop()
+
+
+def a_kubeconfig(url: str) -> dict:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }

@@ -9,7 +9,7 @@ from traitlets.config import Config
 
 from teamspawner.hub import culling
 from teamspawner.map import load
-from teamspawner.map.cull import CullTimes, cull_times, cull_words
+from teamspawner.map.cull import CullTimes, cull_times, spell_duration
 
 
 @pytest.fixture(autouse=True)
@@ -68,19 +68,12 @@ def test_a_default_of_never_stays_never_for_accelerators_too():
 
 
 @pytest.mark.parametrize(
-    ("times", "words"),
-    [
-        (CullTimes(), ""),
-        (CullTimes(idle_s=1800), "Stops after 30 min idle"),
-        (CullTimes(5400, 43200), "Stops after 1 h 30 min idle, after 12 h at the latest"),
-        (CullTimes(max_age_s=259200), "Stops after 3 d at the latest"),
-        (CullTimes(idle_s=90), "Stops after 90 s idle"),
-        (CullTimes(idle_s=0), "Stops after 0 min idle"),
-    ],
-    ids=["never", "idle", "both", "age", "odd-seconds", "at-once"],
+    ("seconds", "words"),
+    [(1800, "30 min"), (5400, "1 h 30 min"), (259200, "3 d"), (90, "90 s"), (0, "0 min")],
+    ids=["minutes", "hours", "days", "odd-seconds", "at-once"],
 )
-def test_when_it_stops_is_said_in_words(times, words):
-    assert cull_words(times) == words
+def test_a_duration_is_said_in_its_largest_units(seconds, words):
+    assert spell_duration(seconds) == words
 
 
 def a_server(active=None, started=0):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from kubernetes_asyncio.client import (
@@ -22,7 +23,7 @@ from teamspawner.hub.devices import accelerators_of, check
 from teamspawner.hub.home import with_home
 from teamspawner.hub.quiet import OpenPage, quieten
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import in_turns
+from teamspawner.hub.shared import in_turns, named_rules
 from teamspawner.hub.truth import compare
 from tests.core.build import a_candidate, a_node, a_snapshot
 
@@ -233,3 +234,20 @@ async def test_work_in_steps_lets_others_in_after_each():
 
     await asyncio.gather(in_turns(steps()), other())
     assert told == [0, "other", 1, "other", 2, "other"]
+
+
+@pytest.mark.parametrize(
+    ("version", "minor", "told"),
+    [
+        pytest.param("", None, "", id="not-set"),
+        pytest.param("1.34", 34, "", id="known"),
+        pytest.param("1.99", 37, "1.99", id="newer-than-all-that-are-known"),
+        pytest.param("next", None, "it is found by itself", id="no-version"),
+    ],
+)
+def test_the_scheduler_that_the_admin_names_is_judged_for(version, minor, told, caplog):
+    log = logging.getLogger("named")
+    rules = named_rules(SimpleNamespace(scheduler_version=version, log=log))
+    assert (rules and rules.minor) == minor
+    assert told in caplog.text
+    assert bool(told) == bool(caplog.text)

@@ -217,6 +217,7 @@ async def test_a_person_may_have_as_many_servers_as_the_team_says(ada):
     assert (third.status, third.json["message"][:13]) == (409, "You run 2 of ")
 
 
+@pytest.mark.slow
 async def test_fifty_people_racing_for_three_gpus_get_exactly_three(hub, cluster):
     people = [await hub.someone(f"racer{number}", "arts") for number in range(50)]
     answers = await asyncio.gather(*(each.start({"profile": GPU}) for each in people))

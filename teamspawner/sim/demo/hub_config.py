@@ -72,4 +72,4 @@ if demo["map"]:
     c.TeamSpawner.map_file = demo["map"]
 teamspawner.setup(c)
 if os.environ.get("TEAMSPAWNER_DEMO_CONFIG"):
-    load_subconfig(os.environ["TEAMSPAWNER_DEMO_CONFIG"])  # type: ignore[name-defined] # noqa: F821
+    load_subconfig(os.environ["TEAMSPAWNER_DEMO_CONFIG"])  # type: ignore[name-defined] # noqa: F821 - as c

@@ -23,7 +23,7 @@ async def answers(url: str, seconds: float) -> None:
         while True:
             with contextlib.suppress(aiohttp.ClientError):
                 async with session.get(url) as response:
-                    if response.status == 200:  # noqa: PLR2004
+                    if response.status == 200:
                         return
             await asyncio.sleep(0.1)
 

@@ -105,11 +105,11 @@ def _parsed(path: Path, place: str) -> Any:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ScenarioError((Fault(place, f"{path}: {why}", "a file", "check the path"),)) from None
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _LOADER)  # noqa: S506
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _LOADER)  # noqa: S506 - a safe one
     except (ValueError, yaml.YAMLError):
         pass
     try:
-        return yaml.load(text, _LOADER)  # noqa: S506
+        return yaml.load(text, _LOADER)  # noqa: S506 - a safe one
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{place} (line {mark.line + 1})" if mark else place
@@ -223,7 +223,7 @@ def _raw(
 
 
 def _object_fault(thing: Mapping[str, Any], place: str, wanted: str = "") -> Fault | None:
-    kind = BY_KIND.get((thing.get("apiVersion"), thing.get("kind")))  # type: ignore[arg-type]
+    kind = BY_KIND.get((thing.get("apiVersion"), thing.get("kind")))  # type: ignore[arg-type] # none fits None
     if kind is None or (wanted and kind.kind != wanted):
         return Fault(place, f"kind {thing.get('kind')}", f"kind {wanted}", "")
     meta = thing.get("metadata")
@@ -261,7 +261,7 @@ def _dump(path: Path, name: Any, faults: list[Fault]) -> list[dict[str, Any]]:
 
 
 def _is_served(thing: Mapping[str, Any]) -> bool:
-    kind = BY_KIND.get((thing.get("apiVersion"), thing.get("kind")))  # type: ignore[arg-type]
+    kind = BY_KIND.get((thing.get("apiVersion"), thing.get("kind")))  # type: ignore[arg-type] # none fits None
     return kind is not None and kind.writable and kind.plural not in {"events", "leases"}
 
 

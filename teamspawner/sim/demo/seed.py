@@ -122,7 +122,7 @@ class Seed:
         try:
             made = await self._client.create(folder, body)
         except ClusterError as error:
-            if error.status != 409:  # noqa: PLR2004 - it is there already, which is as good
+            if error.status != 409:  # it is there already, which is as good
                 self.skipped.append(f"{kind.kind} {thing['metadata']['name']}: {error.detail}")
             return
         self._made.append(path)

@@ -11,7 +11,7 @@ from traitlets import Unicode
 __all__ = ["DemoAuthenticator"]
 
 
-class DemoAuthenticator(Authenticator):  # type: ignore[misc]
+class DemoAuthenticator(Authenticator):
     """For the demo only: it guards a cluster of make-believe."""
 
     password = Unicode(config=True, help="The password of every user.")

@@ -168,7 +168,7 @@ async def _sow(plan: Plan, seed: Seed, client: Client, folder: Path) -> None:
     except ClusterError as error:
         raise DemoError(f"the API server at {client.access.server}: {error}", 3) from error
     for line in seed.skipped[:20]:
-        print(f"not created: {line}", file=sys.stderr)  # noqa: T201
+        print(f"not created: {line}", file=sys.stderr)  # noqa: T201 - told to a person
 
 
 async def _hub_access(client: Client, access: Access, folder: Path) -> None:

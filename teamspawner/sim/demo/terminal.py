@@ -43,7 +43,7 @@ def announce(scenario: Scenario, url: str, password: str, kubeconfig: Path) -> N
         "Ctrl-C ends it all.",
         "",
     ]
-    print("\n".join(told), flush=True)  # noqa: T201
+    print("\n".join(told), flush=True)  # noqa: T201 - told to a person
 
 
 def open_page(url: str) -> None:

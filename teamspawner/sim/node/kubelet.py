@@ -166,7 +166,7 @@ class Kubelet:
         try:
             await self._client.merge(f"{_LEASES}/{name}", {"spec": spec})
         except ClusterError as error:
-            if error.status == 404:  # noqa: PLR2004
+            if error.status == 404:
                 with contextlib.suppress(ClusterError):
                     await self._client.create(_LEASES, {"metadata": {"name": name}, "spec": spec})
 

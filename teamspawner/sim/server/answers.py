@@ -74,7 +74,7 @@ async def write_watch(
         first = asyncio.ensure_future(anext(stream, None))
         await asyncio.wait({first}, timeout=0.05)
         if first.done() and isinstance(first.exception(), Refusal):
-            raise first.exception()  # type: ignore[misc]
+            raise first.exception()  # type: ignore[misc] # done, and failed
         await response.prepare(request)
         event = await _while_connected(request, first)
         while event is not None:
@@ -92,7 +92,7 @@ async def write_watch(
         pass  # the client went away, as watchers do
     finally:
         with contextlib.suppress(RuntimeError):
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()  # type: ignore[attr-defined] # a generator
     return response
 
 

@@ -49,7 +49,7 @@ def begin(kind: Kind, thing: Thing, body: Mapping[str, Any]) -> dict[str, Any] |
         return None
     running = thing["metadata"].get("deletionGracePeriodSeconds")
     if running is not None and running <= period:
-        return thing  # type: ignore[return-value]
+        return thing  # type: ignore[return-value] # unchanged, so read only
     return _mark(thing, period, {})
 
 

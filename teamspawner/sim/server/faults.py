@@ -46,7 +46,7 @@ class Faults:
     active: dict[str, Fault] = field(default_factory=dict)
     away: bool = False
     """While True every connection is closed without an answer."""
-    _dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311
+    _dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - repeatable
     _left: dict[str, int] = field(default_factory=dict)
     _cuts: list[asyncio.Event] = field(default_factory=list)
 

@@ -109,7 +109,7 @@ class ApiServer:
         except Refusal as refusal:
             answer = Answer(refusal.status(), refusal.code)
             response = await write_answer(request, answer)
-            if refusal.code == 429:  # noqa: PLR2004
+            if refusal.code == 429:
                 again = refusal.details.get("retryAfterSeconds", 1)
                 response.headers["Retry-After"] = str(again)
         except web.HTTPRequestEntityTooLarge:
@@ -154,7 +154,7 @@ class ApiServer:
         fault = self.faults.strike(route.kind.plural, watch=watch)
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
-        if fault.status == 410:  # noqa: PLR2004
+        if fault.status == 410:
             raise Refusal(410, "Expired", "too old resource version: 1 (2)")
         if fault.status:
             details = {"retryAfterSeconds": fault.retry_after_s} if fault.retry_after_s else None

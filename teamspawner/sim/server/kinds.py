@@ -54,11 +54,11 @@ class Kind:
 
 
 def _core(plural: str, kind: str, *, namespaced: bool = True, **more: object) -> Kind:
-    return Kind("", "v1", plural, kind, namespaced, **{"model": f"V1{kind}", **more})  # type: ignore[arg-type]
+    return Kind("", "v1", plural, kind, namespaced, **{"model": f"V1{kind}", **more})  # type: ignore[arg-type] # by field
 
 
 def _other(group: str, plural: str, kind: str, *, namespaced: bool = False, **more: object) -> Kind:
-    return Kind(group, "v1", plural, kind, namespaced, **{"model": f"V1{kind}", **more})  # type: ignore[arg-type]
+    return Kind(group, "v1", plural, kind, namespaced, **{"model": f"V1{kind}", **more})  # type: ignore[arg-type] # by field
 
 
 _STORAGE = "storage.k8s.io"

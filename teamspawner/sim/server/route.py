@@ -85,19 +85,19 @@ def find_route(path: str) -> Route | None:
         Refusal: 404 for a resource that nobody serves, 501 for a subresource served elsewhere.
     """
     steps = [step for step in path.split("/") if step]
-    if steps[:1] == ["api"] and len(steps) > 2:  # noqa: PLR2004
+    if steps[:1] == ["api"] and len(steps) > 2:
         group, version, rest = "", steps[1], steps[2:]
-    elif steps[:1] == ["apis"] and len(steps) > 3:  # noqa: PLR2004
+    elif steps[:1] == ["apis"] and len(steps) > 3:
         group, version, rest = steps[1], steps[2], steps[3:]
     else:
         return None
     if rest[0] == "watch":
         raise not_supported("the old watch addresses; use ?watch=true")
     namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2 and (group or rest[2] not in _OF_NAMESPACE):  # noqa: PLR2004
+    if rest[0] == "namespaces" and len(rest) > 2 and (group or rest[2] not in _OF_NAMESPACE):
         namespace, rest = rest[1], rest[2:]
     kind = BY_PATH.get((group, version, rest[0]))
-    if kind is None or len(rest) > 3 or bool(namespace) > kind.namespaced:  # noqa: PLR2004
+    if kind is None or len(rest) > 3 or bool(namespace) > kind.namespaced:
         raise no_such_path()
     return _checked(Route(kind, namespace, *rest[1:]))
 

@@ -141,7 +141,7 @@ def _single(declared: str, value: Any, path: str, report: Report) -> Any:
     return _object(declared, value, path, report)
 
 
-def _expect(holds: bool, path: str, wanted: str, found: Any) -> None:  # noqa: FBT001
+def _expect(holds: bool, path: str, wanted: str, found: Any) -> None:  # noqa: FBT001 - a claim
     if not holds:
         raise bad_request(
             f"json: cannot unmarshal {found!r:.60} into field {path}: {wanted} expected"

@@ -79,7 +79,7 @@ def _metadata(kind: Kind, meta: Mapping[str, Any]) -> Iterator[Fault]:
             yield _wrong(
                 "metadata.labels", key, "name part must consist of alphanumeric characters"
             )
-        if len(value) > 63 or not _LABEL_VALUE.fullmatch(value):  # noqa: PLR2004
+        if len(value) > 63 or not _LABEL_VALUE.fullmatch(value):
             yield _wrong("metadata.labels", value, _LABEL_VALUE_WORDS)
     for key in meta.get("annotations") or {}:
         if not _qualified(key.lower()):
@@ -90,16 +90,16 @@ def _metadata(kind: Kind, meta: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _name_is_good(kind: Kind, name: str) -> bool:
     if kind.kind in _LABEL_KINDS:
-        return len(name) <= 63 and _LABEL.fullmatch(name) is not None  # noqa: PLR2004
+        return len(name) <= 63 and _LABEL.fullmatch(name) is not None
     if kind.kind in _PATH_KINDS:
         return _PATH_SEGMENT.fullmatch(name) is not None
-    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None  # noqa: PLR2004
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
 
 
 def _qualified(key: str) -> bool:
     prefix, slash, name = key.rpartition("/")
-    good_prefix = not slash or (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))  # noqa: PLR2004
-    return bool(good_prefix) and len(name) <= 63 and _QUALIFIED.fullmatch(name) is not None  # noqa: PLR2004
+    good_prefix = not slash or (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))
+    return bool(good_prefix) and len(name) <= 63 and _QUALIFIED.fullmatch(name) is not None
 
 
 def _pod(pod: Mapping[str, Any]) -> Iterator[Fault]:

@@ -147,7 +147,7 @@ async def _next(queue: asyncio.Queue[Change], cut: asyncio.Event, seconds: float
     )
     for one in (getting, cutting):
         one.cancel()
-    return getting.result() if getting in done else None  # type: ignore[return-value]
+    return getting.result() if getting in done else None  # type: ignore[return-value] # of this task
 
 
 def _event(change: Change, selected: Predicate) -> Iterator[Event]:
