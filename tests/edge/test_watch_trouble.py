@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.source import KINDS, Settings
 from teamspawner.cluster.watch import Watcher, for_loop
@@ -485,6 +486,29 @@ async def test_those_who_wait_are_woken_by_news_and_by_time(api):
             assert await waiting > version
 
 
+async def test_a_fault_of_our_own_is_told_once_and_the_watch_goes_on(api, caplog):
+    """A connection whose settings cannot be used at all stands for what nobody foresaw."""
+    broken = [True]
+
+    async def key(_: str) -> None:
+        if broken:
+            raise LookupError("no such plugin")
+
+    settings = configuration(api.url)
+    settings.get_api_key_with_prefix = key
+    watcher = Watcher(Connection(settings), Rules(), settings=Settings(**BRISK))
+    watcher.begin()
+    try:
+        await asyncio.sleep(0.8)
+        told = [r for r in caplog.records if "nodes: unexpected LookupError" in r.getMessage()]
+        assert len(told) == 1
+        broken.clear()
+        assert await watcher.synced(5)
+        await goes_on(api, watcher)
+    finally:
+        await watcher.stop()
+
+
 async def test_a_refusal_that_is_no_json_is_told_in_its_own_words(api):
     async def in_the_way(_: web.Request) -> web.Response:
         return web.Response(status=502, text="<h1>Bad\n  gateway</h1>")
@@ -495,26 +519,3 @@ async def test_a_refusal_that_is_no_json_is_told_in_its_own_words(api):
         api.cut("pods")
         await until(lambda: "HTTP 502: <h1>Bad gateway</h1>" in watcher.status().trouble)
         await goes_on(api, watcher)
-
-
-async def test_a_configuration_that_comes_late_is_taken_up(api, tmp_path, monkeypatch):
-    path = tmp_path / "kubeconfig"
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    watcher = Watcher(settings=Settings(**BRISK), kinds=("nodes",))
-    watcher.begin()
-    await until(lambda: watcher.no_way)
-    path.write_text(json.dumps(a_kubeconfig(api.url)))
-    assert await watcher.synced(10)
-    assert not watcher.no_way
-    await watcher.stop()
-
-
-def a_kubeconfig(url: str) -> dict:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": url}}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
