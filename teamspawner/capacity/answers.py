@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import cast
 
 from teamspawner.capacity.context import (
@@ -119,7 +120,33 @@ class Answers:
         self._version, self._placed = snapshot.version, snapshot.placed
         return True
 
+    def warm(self, snapshot: Snapshot, nodes: int) -> Iterator[None]:
+        """Ask all nodes of a snapshot for the first time, so many between two steps.
+
+        Nobody else may ask before the last step.
+
+        Args:
+            snapshot: The one to answer for.
+            nodes: How many of its nodes are asked before each step.
+        """
+        self._begin(snapshot)
+        waiting = iter(snapshot.nodes)
+        while names := tuple(islice(waiting, nodes)):
+            self._refit(names, snapshot)
+            yield
+        self._ground = (snapshot.unseen, snapshot.extended_by_class)
+        self._version, self._placed = snapshot.version, snapshot.placed
+        while not self.fits and not self.unsure_nodes and self._far_due:
+            self._look_further(nodes // 4)
+            yield
+
     def _reset(self, snapshot: Snapshot) -> None:
+        self._begin(snapshot)
+        for name in [name for name in self._states if name not in snapshot.nodes]:
+            self._forget(name)
+        self._refit(snapshot.nodes, snapshot, every=True)
+
+    def _begin(self, snapshot: Snapshot) -> None:
         bare = Snapshot(
             nodes={},
             waiting=snapshot.waiting,
@@ -128,9 +155,6 @@ class Answers:
         )
         self._context = prepare(self.candidate, bare, self.rules)
         self._waiting = snapshot.waiting
-        for name in [name for name in self._states if name not in snapshot.nodes]:
-            self._forget(name)
-        self._refit(snapshot.nodes, snapshot, every=True)
 
     def _renominated(self, snapshot: Snapshot) -> Iterable[str]:
         """Return the nodes whose nominated pods are others than before."""
@@ -183,7 +207,7 @@ class Answers:
         self._rejected[name] = reasons
         if reasons[-1].unknown and all(reason.unknown for reason in reasons):
             self.unsure_nodes.add(name)
-        else:
+        elif all(reason.resolvable or reason.unknown for reason in reasons):
             self._far_due.add(name)
 
     def _forget(self, name: str) -> None:
@@ -279,10 +303,11 @@ class Answers:
             return None
         return Verdict(Status.NEVER, count=0, as_of=snapshot.as_of)
 
-    def _look_further(self) -> None:
-        """Ask the nodes that say no what they would say with fewer pods."""
+    def _look_further(self, most: int | None = None) -> None:
+        """Ask the nodes that say no, at most so many, what they would say with fewer pods."""
         assert self._context is not None
-        for name in self._far_due:
+        for name in [*islice(self._far_due, most)]:
+            self._far_due.discard(name)
             far = _far(self._states[name], self._rejected[name], self._context)
             self._far[name] = far
             marks = (
@@ -296,16 +321,9 @@ class Answers:
             for held, mark in zip(self._sets(), marks, strict=True):
                 if mark:
                     held.add(name)
-        self._far_due.clear()
-
-
-_OF_THE_NODE = frozenset({"NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity"})
-"""Filters that look at the node alone: no pod that leaves alters what they say."""
 
 
 def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
-    if any(reason.plugin in _OF_THE_NODE for reason in reasons):
-        return _Far(None, gentle=False, doubt=False, freeing=False, emptied=reasons)
     spec = context.candidate.pod.spec
     preempt: int | None = None
     gentle = doubt = False

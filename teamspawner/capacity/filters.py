@@ -17,7 +17,15 @@ from teamspawner.capacity.matching import (
     tolerates,
     untolerated,
 )
-from teamspawner.capacity.objects import HostPort, NodeState, NodeTerm, PodSpec, Snapshot, Taint
+from teamspawner.capacity.objects import (
+    HostPort,
+    Node,
+    NodeState,
+    NodeTerm,
+    PodSpec,
+    Snapshot,
+    Taint,
+)
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason
 
@@ -40,13 +48,18 @@ _CORE = ("cpu", "memory", "ephemeral-storage")
 class Placement(Filter):
     """Cordon, node name, taints and node labels: what no pod leaving can change.
 
-    ``named``: the only nodes that required affinity lets be looked at; None for all.
+    Attributes:
+        named: The only nodes that required affinity lets be looked at; None for all.
+        keys: The labels that selector and affinity look at; None when a term looks at names.
+        selected: What nodes with these values of ``keys`` answered: nodes are few sorts.
     """
 
     spec: PodSpec
     taints: dict[tuple[Taint, ...], Reasons]
     through_cordon: bool
     named: frozenset[str] | None
+    keys: tuple[str, ...] | None
+    selected: dict[tuple[str | None, ...], bool]
 
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
@@ -62,11 +75,19 @@ class Placement(Filter):
             found += self._tainted(node.taints)
         if found and found[0].plugin == "NodeAffinity":
             return found
-        if (spec.node_selector or spec.node_terms is not None) and not node_selected(
-            spec.node_selector, spec.node_terms, node
-        ):
+        if (spec.node_selector or spec.node_terms is not None) and not self._selected(node):
             found += (_NOT_SELECTED,)
         return found
+
+    def _selected(self, node: Node) -> bool:
+        if self.keys is None:
+            return node_selected(self.spec.node_selector, self.spec.node_terms, node)
+        values = tuple(map(node.labels.get, self.keys))
+        known = self.selected.get(values)
+        if known is None:
+            known = node_selected(self.spec.node_selector, self.spec.node_terms, node)
+            self.selected[values] = known
+        return known
 
     def _tainted(self, taints: tuple[Taint, ...]) -> Reasons:
         known = self.taints.get(taints)
@@ -90,7 +111,15 @@ def _untolerated(taint: Taint) -> Reason:
 def placement(spec: PodSpec) -> Placement:
     """Prepare the filters about the node itself."""
     through_cordon = any(tolerates(t, _CORDON_TAINT) for t in spec.tolerations)
-    return Placement(spec, {}, through_cordon, _named(spec.node_terms))
+    return Placement(spec, {}, through_cordon, _named(spec.node_terms), _keys(spec), {})
+
+
+def _keys(spec: PodSpec) -> tuple[str, ...] | None:
+    terms = spec.node_terms or ()
+    if any(term.fields for term in terms):
+        return None
+    asked = (each.key for term in terms for each in term.expressions)
+    return tuple(dict.fromkeys([*spec.node_selector, *asked]))
 
 
 def _named(terms: tuple[NodeTerm, ...] | None) -> frozenset[str] | None:

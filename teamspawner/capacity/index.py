@@ -33,6 +33,8 @@ __all__ = ["FitIndex"]
 _SHAPES = 256
 _PEOPLE = 64
 _FULL = 256
+_STEP = 400
+"""Nodes asked between two steps of ``warm``: a millisecond or two."""
 
 _Value = TypeVar("_Value")
 
@@ -69,6 +71,24 @@ class FitIndex:
             return self._judge(candidate, snapshot)
         return owner.verdict(size, answers, snapshot) or self._judge(candidate, snapshot)
 
+    def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
+        """Ask a cluster about a size of pod for the first time, in steps of a few milliseconds.
+
+        A caller with others to serve does so between two steps; ``verdict`` answers
+        the same without it, and at any time meanwhile, but asks all nodes in one go. Nothing
+        is done where the answers are there already or are not kept node by node.
+        """
+        if snapshot.changed is None or "pods" in snapshot.unseen:
+            return
+        size, _ = self._key(candidate.pod)
+        if size in self._shapes or not self._plain(candidate, snapshot):
+            return
+        answers = self._new(candidate)
+        yield from answers.warm(snapshot, _STEP)
+        if size not in self._shapes:
+            _kept(self._shapes, size, _SHAPES)
+            self._shapes[size] = answers
+
     def _plain(self, candidate: Candidate, snapshot: Snapshot) -> bool:
         """Tell whether a node's answer can be kept: it depends on that node alone."""
         spec = candidate.pod.spec
@@ -82,10 +102,12 @@ class FitIndex:
         return "nodes" not in snapshot.unseen and self.rules.speaks_for(spec.scheduler_name)
 
     def _add(self, key: Hashable, candidate: Candidate) -> Answers:
-        spec = replace(candidate.pod.spec, volumes=())
-        answers = Answers(Candidate(Pod("", EMPTY, spec)), self.rules)
-        self._shapes[key] = answers
+        answers = self._shapes[key] = self._new(candidate)
         return answers
+
+    def _new(self, candidate: Candidate) -> Answers:
+        spec = replace(candidate.pod.spec, volumes=())
+        return Answers(Candidate(Pod("", EMPTY, spec)), self.rules)
 
     def _key(self, pod: Pod) -> tuple[Hashable, Hashable]:
         """Return what tells sizes apart, and what tells people apart, of a pod."""

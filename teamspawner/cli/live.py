@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 
 from teamspawner.capacity import Rules
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.watch import KINDS, POLICIES, Watcher
+from teamspawner.cluster.source import KINDS, POLICIES
+from teamspawner.cluster.watch import Watcher
 from teamspawner.errors import ClusterError
 
 FIRST_S = 60.0

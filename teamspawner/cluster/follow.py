@@ -64,6 +64,7 @@ class Follower:
     _wait: float = 0.0
     _streams: bool = True
     _garbled: str = ""
+    _fault: str = ""
     _redo: bool = False
     _open: aiohttp.ClientResponse | None = None
 
@@ -102,9 +103,7 @@ class Follower:
         except _TROUBLE as error:
             return self._troubled(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watch never ends
-            self._cut(f"unexpected {type(error).__name__}: {error}"[:WORDS])
-            self._version = ""
-            return self._backoff()
+            return self._unforeseen(f"unexpected {type(error).__name__}: {error}"[:WORDS])
         # A server that ends every watch at once is not asked in a tight loop.
         return 0.0 if time.monotonic() - begun > 1 else self._backoff()
 
@@ -148,6 +147,14 @@ class Follower:
         self._cut(f"{type(error).__name__}: {error}"[:WORDS])
         return self._backoff()
 
+    def _unforeseen(self, why: str) -> float:
+        """A fault of our own may come each time: it is told once, and not tried in haste."""
+        if why != self._fault:
+            self.tell(f"watching {self.source.kind}: {why}; trying again")
+        self._fault = self.trouble = why
+        self._version = ""
+        return self._jitter(self.settings.longest_wait_s)
+
     def _cut(self, why: str) -> None:
         if not self.trouble:
             self.tell(f"watching {self.source.kind}: {why}; trying again")
@@ -173,7 +180,7 @@ class Follower:
 
     def _connected(self) -> None:
         """The server took the request: trouble is over."""
-        if self.trouble:
+        if self.trouble and self.trouble != self._fault:
             self.tell(f"watching {self.source.kind}: well again")
         self.trouble = self.refused = ""
         self.stranger = False
@@ -210,6 +217,7 @@ class Follower:
             more = meta.more or ""
             if not more:
                 break
+        await self._sliced(self.receiver.settling())
         self._listed(meta.resource_version or "")
 
     def _listed(self, version: str) -> None:
@@ -238,6 +246,7 @@ class Follower:
                     elif event.initial_end:
                         complete = True
                         limit.reschedule(None)
+                        await self._sliced(self.receiver.settling())
                         self._listed(event.version)
                     elif (limit.when() or 0) - loop.time() < stall - 1:
                         limit.reschedule(loop.time() + stall)

@@ -14,6 +14,7 @@ from teamspawner.cluster.state import State
 
 __all__ = ["HEADED", "RAW_PAGE", "Event", "HalfError", "Head", "Receiver"]
 
+_NODES_AT_ONCE = 50
 _NAMED = 20
 """How many odd objects are remembered by name."""
 
@@ -104,6 +105,12 @@ class Receiver(ABC):
     def begin(self) -> None:
         """A list begins: what it does not name is gone at its end."""
         self.listed = set() if self.held() else None
+
+    def settling(self) -> Iterator[None]:
+        """Do beforehand, a little at each step, what the first snapshot after a list would cost."""
+        if self.state.unseen & {"nodes", "pods"} == {self.kind}:
+            while self.state.settle(_NODES_AT_ONCE):
+                yield
 
     def finish(self) -> None:
         """A list is complete."""

@@ -250,7 +250,8 @@ class Watcher:
         """Keep snapshots cheap while much changes, and follow an upgrade of the scheduler."""
         while True:
             await asyncio.sleep(0.05)
-            if self._state.unseen.isdisjoint(FIRST):  # until then it would be done again and again
+            # During a first list it would be done again and again.
+            if all(self._followers[k].synced.is_set() for k in FIRST if k in self._followers):
                 self._state.settle(_AT_ONCE)
             found = _TAG.search(self._state.user_scheduler(self._namespace))
             if self._given is None and found is not None:

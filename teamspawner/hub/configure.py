@@ -32,6 +32,8 @@ def setup(c: Any, parts: Iterable[str] = PARTS) -> None:
     hub = c.JupyterHub
     if "spawner_class" not in hub or _is_stock(hub.spawner_class):
         hub.spawner_class = "teamspawner.TeamSpawner"
+    # imported now, in a hub that serves nobody yet, and not by the first person's page
+    import_module("teamspawner.hub.gate")
     for part in parts:
         name = f"teamspawner.hub.{part}"
         if find_spec(name):

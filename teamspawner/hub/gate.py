@@ -20,6 +20,7 @@ from teamspawner.hub.devices import check
 from teamspawner.hub.known import Known
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
+from teamspawner.hub.shared import in_turns
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.canonical import NO_OPTIONS
@@ -69,13 +70,17 @@ class Gate:
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
         scene = self._known.scene(profiles)
-        pods = self._known.shapes()
-        plan = desk.plan(person, scene)
-        await pods.make([choice for choice in plan if pods.known(choice) is None])
-        await shared.warm(map(self._known.pod_for, plan), self._known.scene(profiles).snapshot)
+        await in_turns(desk.warm(scene))
+        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
         listing = desk.listing(person, self._known.scene(profiles))
         metrics.offered(listing.offers)
         return listing
+
+    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
+        """Make the pods of what will be judged, and judge each once, in small steps."""
+        pods, shared = self._known.shapes(), self._known.shared()
+        await pods.make([choice for choice in plan if pods.known(choice) is None])
+        await shared.warm(map(self._known.pod_for, plan), self._known.scene(profiles).snapshot)
 
     async def page(self, _spawner: Any) -> str:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
@@ -141,17 +146,18 @@ class Gate:
         shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
+        await in_turns(desk.warm(self._known.scene(profiles)))
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)
+        await self._prepare(choices, profiles)
         try:
             return self._admit(desk, person, choices, profiles)
         except ChoiceError as error:
             if error.status < 409:
                 raise
         # the pods of everything else are made only now, to name the nearest that fits
-        plan = desk.plan(person, self._known.scene(profiles))
-        await pods.make([choice for choice in plan if pods.known(choice) is None])
+        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
         return self._admit(desk, person, choices, profiles)
 
     def _admit(
@@ -243,6 +249,11 @@ class Gate:
         """Give back what is reserved: the start failed, or the server has stopped."""
         self._known.shared().ledger.release(self.token)
         self.choice, self._foretold = None, None
+
+    def is_newest(self, pod: Mapping[str, Any]) -> bool:
+        """Whether a pod is of the newest start; one without the label may be."""
+        labels = pod["metadata"].get("labels") or {}
+        return bool(labels.get(START_LABEL, self.token) == self.token)
 
     def is_node(self, word: str) -> bool:
         """Whether a word is the name of a node."""

@@ -21,7 +21,7 @@ from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.reservations import Ledger
 
-__all__ = ["Shared", "shared_by"]
+__all__ = ["Shared", "in_turns", "shared_by"]
 
 POLICIES = ("resourcequotas", "limitranges")
 FIRST_SYNC_S = 1.0
@@ -68,14 +68,15 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
 
     async def warm(self, candidates: Iterable[Candidate], snapshot: Snapshot | None) -> None:
-        """Judge pods one at a time, with a turn for others after each.
+        """Judge pods beforehand in small steps, with a turn for others after each.
 
-        The first look at a large cluster takes milliseconds a size; all later ones cost
-        what changed since.
+        The first look at a large cluster takes many milliseconds a size; all later ones
+        cost what changed since.
         """
         if snapshot is None:
             return
         for each in candidates:
+            await in_turns(self.index.warm(each, snapshot))
             self.index.verdict(each, snapshot)
             await asyncio.sleep(0)
 
@@ -132,6 +133,12 @@ class Shared:
     def now() -> float:
         """The clock of reservations, in seconds."""
         return time.monotonic()
+
+
+async def in_turns(steps: Iterable[None]) -> None:
+    """Do work in steps, with a turn for everybody else of the event loop after each."""
+    for _ in steps:
+        await asyncio.sleep(0)
 
 
 _ALL: MutableMapping[asyncio.AbstractEventLoop, Shared] = WeakKeyDictionary()

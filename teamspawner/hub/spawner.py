@@ -1,4 +1,8 @@
-"""TeamSpawner: KubeSpawner that shows what is really free and lets nothing else start."""
+"""TeamSpawner: KubeSpawner that shows what is really free and lets nothing else start.
+
+JupyterHub imports every spawner that is installed at each start, also where another
+one is used. So what only a spawner at work needs is imported by the first one made.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,14 @@ from traitlets import Any as AnyTrait
 from traitlets import default
 
 from teamspawner.hub import progress
-from teamspawner.hub.gate import Gate
 from teamspawner.hub.interrupted import answer_interrupted
-from teamspawner.hub.lay import as_profile, own_copy, touched
 from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
 from teamspawner.hub.refusal import Refusal, leave_failure_count
 from teamspawner.hub.settings import Settings
-from teamspawner.offers.choices import START_LABEL
+
+if TYPE_CHECKING:
+    from teamspawner.hub.gate import Gate
 
 __all__ = ["TeamSpawner"]
 
@@ -47,6 +51,8 @@ class TeamSpawner(Settings, KubeSpawner):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from teamspawner.hub.gate import Gate
+
         super().__init__(*args, **kwargs)
         quieten(self.log)
         self._chosen: dict[str, str] = {}
@@ -55,7 +61,7 @@ class TeamSpawner(Settings, KubeSpawner):
         self._frozen: list[dict[str, Any]] | None = None
         self.admin_profiles = self.profile_list
         self.profile_list = self._profiles_now
-        self.gate = Gate(self)
+        self.gate: Gate = Gate(self)
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Any:
@@ -142,8 +148,7 @@ class TeamSpawner(Settings, KubeSpawner):
         if found is None or self.nothing_made:
             return None
         # one that an earlier start has left is about to be deleted, and tells nothing of this one
-        token = (found["metadata"].get("labels") or {}).get(START_LABEL, self.gate.token)
-        return found if token == self.gate.token else None
+        return found if self.gate.is_newest(found) else None
 
     async def load_user_options(self) -> None:
         """Judge what the person asked for and lay it onto this spawner, or refuse.
@@ -155,6 +160,8 @@ class TeamSpawner(Settings, KubeSpawner):
         Raises:
             Refusal: With the sentence for the person.
         """
+        from teamspawner.hub.lay import as_profile
+
         self.start_timeout = self._before.setdefault("start_timeout", self.start_timeout)
         choice = await self.gate.choose(self.user_options)
         self.user_options = dict(choice.user_options)
@@ -171,6 +178,8 @@ class TeamSpawner(Settings, KubeSpawner):
         self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:
+        from teamspawner.hub.lay import own_copy, touched
+
         names = {*touched(profile), "extra_labels"} - {*self._before}
         self._before |= {name: own_copy(getattr(self, name)) for name in names}
 

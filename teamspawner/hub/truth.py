@@ -39,26 +39,42 @@ def compare(
     if foretold.status not in PLACED | WAITS:
         metrics.compared(foretold.status.value, agreed=True)
         return
-    agreed = placed is (foretold.status in PLACED)
-    if agreed:
+    if _agrees(foretold, pod, placed=placed):
         metrics.compared(foretold.status.value, agreed=True)
         return
-    metrics.compared(foretold.status.value, _cause(foretold, placed=placed), agreed=False)
+    metrics.compared(foretold.status.value, _cause(foretold, pod, placed=placed), agreed=False)
     log.warning(
         "The verdict and the scheduler differ for %s: foretold %s (%s), the scheduler %s: %s",
         pod["metadata"]["name"],
         foretold.status.value,
         ", ".join(foretold.nodes[:5]) or _reasons(foretold),
-        "placed it" if placed else "did not place it",
+        "placed it on" if placed else "did not place it",
         _said(pod),
     )
 
 
-def _cause(foretold: Verdict, *, placed: bool) -> str:
+def _agrees(foretold: Verdict, pod: Mapping[str, Any], *, placed: bool) -> bool:
+    """A place that was foretold is on one of those nodes; elsewhere is as wrong as nowhere.
+
+    The same holds for the node that the scheduler makes room on.
+    """
+    if placed is not (foretold.status in PLACED):
+        return False
+    chosen = _node(pod) if placed else str((pod.get("status") or {}).get("nominatedNodeName") or "")
+    expected = foretold.nodes if placed else foretold.preempt
+    return not chosen or not expected or chosen in expected
+
+
+def _node(pod: Mapping[str, Any]) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+def _cause(foretold: Verdict, pod: Mapping[str, Any], *, placed: bool) -> str:
     """The filter that said no; the scheduler's own words name none, so ours when it said yes."""
     if not placed:
         return "scheduler"
-    reasons = [each for group in foretold.rejected.values() for each in group]
+    here = foretold.rejected.get(_node(pod), ())
+    reasons = [*here, *(each for group in foretold.rejected.values() for each in group)]
     return reasons[0].plugin if reasons else "none"
 
 
@@ -68,7 +84,7 @@ def _reasons(foretold: Verdict) -> str:
 
 
 def _said(pod: Mapping[str, Any]) -> str:
-    node = (pod.get("spec") or {}).get("nodeName")
+    node = _node(pod)
     conditions = (pod.get("status") or {}).get("conditions") or ()
     messages = [each.get("message") for each in conditions if each.get("type") == "PodScheduled"]
     return str(node or next(filter(None, messages), "no words"))

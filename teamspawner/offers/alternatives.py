@@ -1,4 +1,7 @@
-"""The nearest offer that can start now, for each one that cannot: same team, least different."""
+"""The nearest offer that can start now, for each one that cannot.
+
+Of the same team, or the very same thing charged to another team of the person's.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,23 @@ def with_alternatives(offers: Sequence[Offer]) -> list[Offer]:
 
 
 def _with(offer: Offer, free: Sequence[Offer]) -> Offer:
-    able = [other for other in free if other.team == offer.team]
+    able = [other for other in free if other.team == offer.team or other.slug == offer.slug]
     if not able:
         return offer
     best = min(able, key=lambda other: _distance(offer, other))
-    return replace(offer, alternative=Alternative(best.slug, best.options, best.title))
+    return replace(offer, alternative=_named(best, elsewhere=best.team != offer.team))
 
 
-def _distance(offer: Offer, other: Offer) -> tuple[int, float, float]:
+def _named(best: Offer, *, elsewhere: bool) -> Alternative:
+    """Name it; another team is named too, because without it nothing would differ."""
+    if not elsewhere or best.team is None:
+        return Alternative(best.slug, best.options, best.title)
+    team = best.usage[0].team if best.usage else best.team
+    options = {**best.options, "team": best.team}
+    return Alternative(best.slug, options, f"{best.title} (team {team})")
+
+
+def _distance(offer: Offer, other: Offer) -> tuple[int, float, bool, float]:
     """The same thing in another count first, then the same tier, then the same sort of server."""
     mine, theirs = _devices(offer), _devices(other)
     if other.slug == offer.slug:
@@ -38,7 +50,7 @@ def _distance(offer: Offer, other: Offer) -> tuple[int, float, float]:
         step = 1 if other.tier == offer.tier else 2
     sizes = [(offer.requests.get(name, 0), other.requests.get(name, 0)) for name in _SIZES]
     apart = sum(abs(math.log2((a + 1) / (b + 1))) for a, b in [*sizes, (mine, theirs)])
-    return step, apart, float(sum(b for _, b in sizes))
+    return step, apart, other.team != offer.team, float(sum(b for _, b in sizes))
 
 
 _SIZES = ("cpu", "memory")

@@ -6,7 +6,7 @@ no connection; what it remembers is only what it read of nodes that have not cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -66,6 +66,10 @@ class Desk:
     def rights(self, person: Person, scene: Scene) -> Rights:
         """What the map gives a person, whether it is free or not."""
         return self._stock.rights(person, scene.snapshot)
+
+    def warm(self, scene: Scene) -> Iterator[None]:
+        """Read a large cluster for the first time, in steps between which others may be served."""
+        return self._stock.warm(scene.snapshot)
 
     def fleets(self, scene: Scene) -> tuple[Fleet, ...]:
         """The accelerators of the cluster; none when nodes were never seen."""

@@ -119,7 +119,8 @@ class Fleets:
         if self._fleets is None:
             every = {**self._read, **self._coming}
             grouped = _grouped({name: found for name, (_, found) in every.items()})
-            self._fleets = tuple(_fenced(fleet, every) for fleet in grouped)
+            holders = _holders(every.values())
+            self._fleets = tuple(_fenced(fleet, holders) for fleet in grouped)
         return self._fleets
 
 
@@ -177,21 +178,35 @@ def _fleet(tail: str, members: dict[str, Device]) -> Fleet:
     )
 
 
-def _fenced(fleet: Fleet, nodes: Mapping[str, tuple[Node, tuple[Device, ...]]]) -> Fleet:
+def _fenced(fleet: Fleet, holders: Mapping[str, tuple[Node, ...]]) -> Fleet:
     """Leave out by name the nodes that labels do not tell apart.
 
     Intel's plugin shares devices without a word in the labels, so a node with whole
     ones can look like one with slots.
     """
-    strangers = [
-        name
-        for name, (node, devices) in nodes.items()
-        if name not in fleet.members
-        and any(device.resource == fleet.resource and device.count for device in devices)
-        and (not fleet.terms or terms_match(fleet.terms, node.labels, name))
-    ]
+    sorts: dict[tuple[str | None, ...], bool] = {}
+    keys = sorted({each.key for term in fleet.terms for each in term.expressions})
+    strangers: list[str] = []
+    for node in holders.get(fleet.resource, ()):
+        if node.name in fleet.members:
+            continue
+        sort = tuple(map(node.labels.get, keys))
+        if sort not in sorts:
+            sorts[sort] = not fleet.terms or terms_match(fleet.terms, node.labels, node.name)
+        if sorts[sort]:
+            strangers.append(node.name)
     if not strangers:
         return fleet
     away = tuple(Requirement("metadata.name", "NotIn", (name,)) for name in sorted(strangers))
     terms = fleet.terms or (NodeTerm(),)
     return replace(fleet, terms=tuple(NodeTerm(term.expressions, away) for term in terms))
+
+
+def _holders(nodes: Iterable[tuple[Node, tuple[Device, ...]]]) -> dict[str, tuple[Node, ...]]:
+    """The nodes that have devices of each resource name."""
+    found: dict[str, dict[str, Node]] = {}
+    for node, devices in nodes:
+        for device in devices:
+            if device.count:
+                found.setdefault(device.resource, {})[node.name] = node
+    return {resource: tuple(holding.values()) for resource, holding in found.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from itertools import islice
+
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.map import Map, teams_of
 from teamspawner.offers.caps import Tally, Usage
@@ -14,6 +17,8 @@ from teamspawner.offers.rights import Right, Rights, rights_of
 from teamspawner.offers.variants import Absent, Found, Sizes, variants
 
 _NONE = Rights((), (), (), ())
+_STEP = 100
+"""Nodes read between two steps of ``warm``."""
 
 
 class Stock:
@@ -89,6 +94,21 @@ class Stock:
             return None
         return build(self._map, right.found, size, Pick(count, right.team, image))
 
+    def warm(self, snapshot: Snapshot | None) -> Iterator[None]:
+        """Read a cluster that is new or has changed much, in steps of a millisecond or two.
+
+        Every question answers the same without it, and at any time meanwhile.
+        """
+        if snapshot is None or "nodes" in snapshot.unseen:
+            return
+        mark, waiting = self._changes.mark, iter(sorted(self._changes.ahead(snapshot)))
+        while names := tuple(islice(waiting, _STEP)):
+            self._take_in(names, snapshot)
+            yield
+            if self._changes.mark is not mark:
+                return  # somebody asked meanwhile, and read everything for that
+        self._changes.until(snapshot)
+
     def _renew(self, snapshot: Snapshot | None) -> None:
         """Forget what was made of other nodes."""
         assert self._map is not None
@@ -105,12 +125,15 @@ class Stock:
         """Take in what changed since the last snapshot."""
         names = self._changes.until(snapshot)
         if names:
-            self._fleets.follow(names, snapshot.nodes)
-            self._sizes.follow(names, snapshot.nodes)
-            self._tally.follow(names, snapshot.nodes)
-            self._pools.follow(names, snapshot.nodes)
+            self._take_in(names, snapshot)
         if self._pools_of != self._pools.generation:
             self._pools_of = self._pools.generation
             states = [machine.state for machine in self._pools.machines() if machine.may_come]
             self._fleets.expect(state.node for state in states)
             self._sizes.expect(states)
+
+    def _take_in(self, names: Collection[str], snapshot: Snapshot) -> None:
+        self._fleets.follow(names, snapshot.nodes)
+        self._sizes.follow(names, snapshot.nodes)
+        self._tally.follow(names, snapshot.nodes)
+        self._pools.follow(names, snapshot.nodes)

@@ -204,6 +204,29 @@ def test_a_cap_that_is_used_up_is_refused_in_numbers():
     assert "bob" not in said
 
 
+TWO_TEAMS = """
+tiers: {a: {cpu: 1, memory: 1Gi}, b: {cpu: 1, memory: 1Gi}}
+teams:
+  one: {groups: ["*"], tiers: [a, b], limits: {cpu: 1}}
+  two: {name: The Second, groups: ["*"], tiers: [a], limits: {cpu: 5}}
+"""
+
+
+def test_where_a_cap_is_used_up_the_same_tier_of_another_team_is_nearest():
+    full = a_state(g1(), a_server("bob", team="one", tier="a"))
+    error = refused({"profile": "a", "team": "one"}, full, text=TWO_TEAMS)
+    assert error.reason == "cap"
+    assert (error.alternative.slug, error.alternative.options) == ("a", {"team": "two"})
+    assert error.sentence.endswith("Nearest that fits: a (team The Second).")
+
+
+def test_an_alternative_of_another_team_can_be_taken():
+    full = a_state(g1(), a_server("bob", team="one", tier="a"))
+    other = refused({"profile": "a", "team": "one"}, full, text=TWO_TEAMS).alternative
+    taken = chosen({"profile": other.slug, **other.options}, full, text=TWO_TEAMS)
+    assert (taken.slug, taken.team) == ("a", "two")
+
+
 @pytest.mark.parametrize(
     ("snapshot", "stale"),
     [

@@ -682,3 +682,28 @@ def test_a_share_is_that_of_a_cordoned_node_when_no_usable_one_has_anything():
     bare = a_node("bare", memory=0)
     cordoned = a_node("cordoned", cpu=8, unschedulable=True)
     assert offer(listed(bare, cordoned, text=text), "t", "all").requests["cpu"] == 4000
+
+
+# --- a large cluster ------------------------------------------------------------------------
+
+
+def many(count):
+    return a_snapshot(*(gpu_node(f"g{number}", 2) for number in range(count)))
+
+
+def test_a_large_cluster_is_read_in_steps_and_only_once():
+    scene, warmed = a_scene(snapshot=many(250)), a_desk()
+    assert len(list(warmed.warm(scene))) == 3
+    assert list(warmed.warm(scene)) == []
+    person = a_person("physics")
+    assert warmed.listing(person, scene) == a_desk().listing(person, scene)
+
+
+def test_who_asks_while_a_large_cluster_is_read_is_answered_in_full():
+    desk, person = a_desk(), a_person("physics")
+    before, now = a_scene(snapshot=many(250)), a_scene(snapshot=many(120))
+    steps = desk.warm(before)
+    next(steps)
+    assert desk.listing(person, now) == a_desk().listing(person, now)
+    assert list(steps) == []
+    assert desk.listing(person, now) == a_desk().listing(person, now)

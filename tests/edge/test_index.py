@@ -229,3 +229,64 @@ def test_a_place_for_a_home_can_be_had_by_preemption():
     assert small.ask(mine).status is Status.FITS_BY_PREEMPTION
     mine["spec"]["priority"] = 0
     assert small.ask(mine).status is Status.BUSY
+
+
+@pytest.mark.parametrize("seed", range(90, 110))
+def test_a_warmed_index_answers_as_the_judge_does(seed):
+    world, index = World(seed), FitIndex(RULES)
+    snapshot = world.state.snapshot(None)
+    for each in world.candidates:
+        list(index.warm(each, snapshot))
+    for _ in range(2):
+        for each in world.candidates:
+            found = index.verdict(each, snapshot)
+            assert comparable(found) == comparable(judge(each, snapshot, RULES))
+        world.disturb()
+        snapshot = world.state.snapshot(None)
+
+
+def many(nodes: int, **fields) -> State:
+    """A state in which all kinds were seen, with so many nodes."""
+    state = State(RULES)
+    for number in range(nodes):
+        state.put_node(json.dumps(a_node(f"n{number}", **fields)))
+    for kind in KINDS:
+        state.seen(kind)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("cpu", "least"),
+    [pytest.param(1, 3, id="fits"), pytest.param(10**6, 3, id="too-large-for-any")],
+)
+def test_a_large_cluster_is_warmed_in_steps_and_only_once(cpu, least):
+    snapshot, index = many(1000).snapshot(None), FitIndex(RULES)
+    asked = Candidate(Pod("default", {}, PodSpec({"cpu": cpu})))
+    assert len(list(index.warm(asked, snapshot))) >= least
+    assert comparable(index.verdict(asked, snapshot)) == comparable(judge(asked, snapshot, RULES))
+    assert list(index.warm(asked, snapshot)) == []
+
+
+def test_a_full_cluster_is_asked_in_steps_what_it_would_say_with_fewer_pods():
+    state = many(300, allocatable={"cpu": "4", "memory": "8Gi", "pods": "9"})
+    kind = state.pods.recogniser.kind_of(Pod("x", {}, PodSpec({"cpu": 4000})))
+    for number in range(300):
+        state.pods._place(f"uid-{number}", f"n{number}", kind)
+    state.pod_changed()
+    snapshot, index = state.snapshot(None), FitIndex(RULES)
+    asked = Candidate(Pod("default", {}, PodSpec({"cpu": 2000})))
+    assert len(list(index.warm(asked, snapshot))) == 1 + 3
+    assert index.verdict(asked, snapshot).status is Status.BUSY
+
+
+def test_who_asks_while_a_cluster_is_warmed_is_answered_and_heard():
+    state, index = many(1000), FitIndex(RULES)
+    snapshot = state.snapshot(None)
+    asked = Candidate(Pod("default", {}, PodSpec({"cpu": 1})))
+    steps = index.warm(asked, snapshot)
+    next(steps)
+    assert len(index.verdict(asked, snapshot).nodes) == 1000
+    state.put_node(json.dumps(a_node("new")))
+    assert len(index.verdict(asked, state.snapshot(None)).nodes) == 1001
+    list(steps)
+    assert len(index.verdict(asked, state.snapshot(None)).nodes) == 1001

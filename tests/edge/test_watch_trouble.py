@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.source import KINDS, Settings
 from teamspawner.cluster.watch import Watcher, for_loop
@@ -483,6 +484,29 @@ async def test_those_who_wait_are_woken_by_news_and_by_time(api):
         api.put("pods", a_pod("a"))
         async with asyncio.timeout(2):
             assert await waiting > version
+
+
+async def test_a_fault_of_our_own_is_told_once_and_the_watch_goes_on(api, caplog):
+    """A connection whose settings cannot be used at all stands for what nobody foresaw."""
+    broken = [True]
+
+    async def key(_: str) -> None:
+        if broken:
+            raise LookupError("no such plugin")
+
+    settings = configuration(api.url)
+    settings.get_api_key_with_prefix = key
+    watcher = Watcher(Connection(settings), Rules(), settings=Settings(**BRISK))
+    watcher.begin()
+    try:
+        await asyncio.sleep(0.8)
+        told = [r for r in caplog.records if "nodes: unexpected LookupError" in r.getMessage()]
+        assert len(told) == 1
+        broken.clear()
+        assert await watcher.synced(5)
+        await goes_on(api, watcher)
+    finally:
+        await watcher.stop()
 
 
 async def test_a_refusal_that_is_no_json_is_told_in_its_own_words(api):
