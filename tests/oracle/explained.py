@@ -134,12 +134,7 @@ def _one_after_another(oracle: Oracle, asked: Question, pod: Json, most: int) ->
 
 def _of_alternatives(listed: list[dict[str, Any]]) -> Iterator[str]:
     for offer in listed:
-        free = [
-            (other["slug"], other["options"])
-            for other in listed
-            if other["team"] == offer["team"]
-            and other["verdict"] in {"FITS_NOW", "FITS_BY_PREEMPTION"}
-        ]
+        free = list(_nearby(offer, listed))
         nearest = offer["alternative"]
         fits = offer["verdict"] in {"FITS_NOW", "FITS_BY_PREEMPTION"}
         if fits or not free:
@@ -147,6 +142,17 @@ def _of_alternatives(listed: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"{_key(offer)}: alternative {nearest} for nothing"
         elif nearest is None or (nearest["slug"], nearest["options"]) not in free:
             yield f"{_key(offer)}: alternative {nearest}, free are {free}"
+
+
+def _nearby(offer: Json, listed: list[dict[str, Any]]) -> Iterator[tuple[str, Json]]:
+    """What may be named beside an offer: of its team, or the same slug for another, which is said."""
+    for other in listed:
+        if other["verdict"] not in {"FITS_NOW", "FITS_BY_PREEMPTION"}:
+            continue
+        if other["team"] == offer["team"]:
+            yield other["slug"], other["options"]
+        elif other["slug"] == offer["slug"]:
+            yield other["slug"], {**other["options"], "team": other["team"]}
 
 
 def _by_hand(seed: int, count: int) -> int:
