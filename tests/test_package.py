@@ -19,3 +19,13 @@ def test_a_reader_that_has_seen_enough_is_no_fault():
     ) as told:
         told.stdout.close()
         assert (told.stderr.read(), told.wait()) == (b"", 0)
+
+
+def test_a_spawner_that_is_only_registered_loads_neither_map_nor_judge():
+    code = (
+        "import sys; from teamspawner import TeamSpawner;"
+        "print(*(name for name in sys.modules if name.startswith('teamspawner.')))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in told.stdout.split()}
+    assert rooms == {"hub", "errors"}

@@ -32,12 +32,17 @@ def setup(c: Any, parts: Iterable[str] = PARTS) -> None:
     hub = c.JupyterHub
     if "spawner_class" not in hub or _is_stock(hub.spawner_class):
         hub.spawner_class = "teamspawner.TeamSpawner"
-    # imported now, in a hub that serves nobody yet, and not by the first person's page
-    import_module("teamspawner.hub.gate")
+    _load()
     for part in parts:
         name = f"teamspawner.hub.{part}"
         if find_spec(name):
             import_module(name).configure(c)
+
+
+def _load() -> None:
+    """Load what the first page needs now, in a hub that serves nobody yet."""
+    import_module("teamspawner.hub.gate")
+    import_module("teamspawner.page.render").template()
 
 
 def _is_stock(spawner_class: Any) -> bool:

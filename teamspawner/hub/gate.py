@@ -6,6 +6,7 @@ from the same desk.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -88,7 +89,9 @@ class Gate:
 
         linked, self.linked = self.linked, None
         with metrics.PAGE_SECONDS.time():
-            return form(self._spawner, await self.listing(), linked)
+            listing = await self.listing()
+            await asyncio.sleep(0)  # judging and rendering are each enough for one turn
+            return form(self._spawner, listing, linked)
 
     async def from_link(self, options: Any) -> Any:
         """Let the options of a link pass, when a link may start what they choose.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
@@ -50,6 +51,7 @@ class Shared:
         self._sources: dict[str, MapSource] = {}
         self._desk: tuple[Held, Desk] | None = None
         self._stale_after = spawner.stale_after
+        self._settled = False
 
     @property
     def rules(self) -> Rules:
@@ -66,6 +68,11 @@ class Shared:
     async def synced(self) -> None:
         """Wait a moment for the cluster to be seen for the first time; never raises."""
         await self.watcher.synced(FIRST_SYNC_S)
+        if not self._settled and self.watcher.status().synced:
+            self._settled = True
+            # What there is now stays: the hub's code and the cluster. The garbage collector
+            # would walk all of it in one go, for tenths of a second, soon after.
+            gc.freeze()
 
     async def warm(self, candidates: Iterable[Candidate], snapshot: Snapshot | None) -> None:
         """Judge pods beforehand in small steps, with a turn for others after each.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
 from teamspawner.capacity.matching import terms_match
@@ -124,6 +125,7 @@ class Fleets:
         return self._fleets
 
 
+@lru_cache(maxsize=1024)
 def slug_of(text: str) -> str:
     """Lower case, every run of other signs a single hyphen."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -162,26 +162,21 @@ def _busy(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
 
 def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot) -> str:
     """Say what stands in the way on the machines that have such devices."""
-    beside = [
-        snapshot.nodes[name]
-        for name, reasons in verdict.rejected.items()
-        if name in asked.members and name in snapshot.nodes and _only_beside(reasons, asked.device)
+    here = [
+        (snapshot.nodes[name], verdict.rejected.get(name, ()))
+        for name in asked.members
+        if name in snapshot.nodes
     ]
+    beside = [state for state, reasons in here if _only_beside(reasons, asked.device)]
     if beside:
         return _beside(beside, asked)
-    states = [snapshot.nodes[name] for name in asked.members if name in snapshot.nodes]
-    most = max((state.free(asked.device) for state in states), default=0)
-    open_ = [
-        state.free(asked.device)
-        for state in states
-        if _only_short(verdict.rejected.get(state.node.name, ()))
-    ]
+    open_ = [state.free(asked.device) for state, reasons in here if _only_short(reasons)]
     if open_:
         left = max(0, *open_)
         if 0 < left < asked.count:
             return f"Only {left} {asked.name} {_are(left)} left on one machine."
         return f"All {asked.name} are in use."
-    if most >= asked.count:
+    if max((state.free(asked.device) for state, _ in here), default=0) >= asked.count:
         default = f"The machines with free {asked.name} take no new servers now."
         return _most_common(verdict, _BUSY, default)
     return f"All {asked.name} are in use."
@@ -193,9 +188,10 @@ def _only_short(reasons: Iterable[Reason]) -> bool:
 
 def _only_beside(reasons: Sequence[Reason], device: str) -> bool:
     """Whether devices are free and only what a server needs beside them is short."""
-    return bool(reasons) and all(
-        reason.plugin == _RESOURCES and reason.resource != device for reason in reasons
-    )
+    for reason in reasons:
+        if reason.resource == device or reason.plugin != _RESOURCES:
+            return False
+    return bool(reasons)
 
 
 def _beside(states: Sequence[NodeState], asked: Asked) -> str:

@@ -107,7 +107,9 @@ class Stock:
             yield
             if self._changes.mark is not mark:
                 return  # somebody asked meanwhile, and read everything for that
-        self._changes.until(snapshot)
+        if self._changes.until(snapshot):
+            self.fleets(snapshot)
+            yield
 
     def _renew(self, snapshot: Snapshot | None) -> None:
         """Forget what was made of other nodes."""

@@ -48,7 +48,7 @@ def render(
     """
     seen = words.age_seconds(listing.as_of, now)
     read = words.age_seconds(listing.groups_as_of, now)
-    form = _template().render(
+    form = template().render(
         listing=listing,
         page=page_view(listing, selected or {}),
         seen_seconds="" if seen is None else f"{seen:.1f}",
@@ -88,7 +88,8 @@ def _escaped(value: str | int) -> str:
 
 
 @cache
-def _template() -> Template:
+def template() -> Template:
+    """The template of the form; compiling it takes a while, the first time it is asked for."""
     environment = Environment(  # noqa: S701 - finalize escapes every value, at a tenth of the cost
         loader=FileSystemLoader(HUB_TEMPLATE_DIR),
         finalize=_escaped,

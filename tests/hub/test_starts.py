@@ -1,11 +1,13 @@
 """Between the gate and a running server: hooks, caps under a rush, pods that never run."""
 
 import asyncio
+import gc
 import time
 
 import pytest
 import pytest_asyncio
 
+from teamspawner.hub.shared import Shared
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -282,3 +284,10 @@ async def test_who_waits_for_a_start_that_is_stopped_is_told_so(hub, cluster, by
     assert hub.failures == failures
     assert not len(hub.user("ada").spawner.gate._known.shared().ledger)
     assert not await cluster.pods()
+
+
+async def test_what_was_there_at_the_first_look_is_left_alone_by_the_garbage_collector(hub):
+    await hub.someone("ada", "arts")
+    gc.unfreeze()
+    await Shared(hub.user("ada").spawner).synced()
+    assert gc.get_freeze_count() > 0
