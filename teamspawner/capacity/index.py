@@ -33,6 +33,9 @@ __all__ = ["FitIndex"]
 _SHAPES = 256
 _PEOPLE = 64
 _FULL = 256
+_MAY_END = frozenset({"NodeVolumeLimits", "VolumeRestrictions"})
+"""Filters about volumes of other pods: what they say may end with those pods, even where the
+scheduler calls it unresolvable because evicting them would not help at once."""
 _STEP = 400
 """Nodes asked between two steps of ``warm``: a millisecond or two."""
 
@@ -250,8 +253,9 @@ class _Person:
         if fits:
             count = 1 if self._single else sum(map(answers.room_of, fits))
             return Verdict(Status.FITS_NOW, fits, count, rejected=rejected, as_of=snapshot.as_of)
-        unresolvable = all(not r.resolvable for reasons in set(bad.values()) for r in reasons)
-        if answers.unsure_nodes or not unresolvable:
+        every = [reason for reasons in set(bad.values()) for reason in reasons]
+        stays = all(not each.resolvable and each.plugin not in _MAY_END for each in every)
+        if answers.unsure_nodes or not stays:
             return None
         found = answers.without_room(snapshot, bad)
         if found is None:
