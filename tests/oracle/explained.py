@@ -145,7 +145,7 @@ def _of_alternatives(listed: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _nearby(offer: Json, listed: list[dict[str, Any]]) -> Iterator[tuple[str, Json]]:
-    """What may be named beside an offer: of its team, or the same slug for another, which is said."""
+    """What may be named: an offer of its team, or the same slug for another team, which is said."""
     for other in listed:
         if other["verdict"] not in {"FITS_NOW", "FITS_BY_PREEMPTION"}:
             continue
