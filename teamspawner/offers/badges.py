@@ -68,5 +68,6 @@ def _beyond(cap: Cap, team: str) -> str:
     what = {"cpu": "CPUs", "memory": "of memory", "servers_per_user": "servers"}.get(
         cap.name, "GPUs"
     )
+    what = what.removesuffix("s") if most == "1" else what
     whose = "A person of " if cap.name in _OWN else ""
     return f"{whose}{team} may have {most} {what} at once; this needs {need}."

@@ -433,13 +433,14 @@ def test_every_cap_of_the_map_holds(servers, slug, said):
     assert (found.verdict.status, found.sentence, found.startable) == ("QUOTA_BLOCKED", said, False)
 
 
-def test_what_a_cap_could_never_hold_is_told_so():
+@pytest.mark.parametrize(("most", "said"), [(2, "2 GPUs"), (1, "1 GPU")], ids=["many", "one"])
+def test_what_a_cap_could_never_hold_is_told_so(most, said):
     text = tier_map(
         "{gpu: {counts: [4]}, per_gpu: {cpu: 1, memory: 1Gi}}",
-        "groups: ['*'], tiers: [t], gpu: {per_user: 2}",
+        f"groups: ['*'], tiers: [t], gpu: {{per_user: {most}}}",
     )
     assert listed(gpu_node(), text=text).offers[0].sentence == (
-        "A person of all may have 2 GPUs at once; this needs 4."
+        f"A person of all may have {said} at once; this needs 4."
     )
 
 
