@@ -115,6 +115,14 @@ async def test_a_pod_that_is_no_pod_is_invalid(asker):
     assert await asker.ask(a_pod(cpu="-1")) is Outcome.INVALID
 
 
+async def test_s42_a_gpu_requested_without_its_limit_is_invalid(asker):
+    pod = a_pod()
+    pod["spec"]["containers"][0]["resources"]["requests"]["nvidia.com/gpu"] = "1"
+    answer = await asker.run.ask("hub", pod)
+    assert answer.outcome is Outcome.INVALID
+    assert "Limit must be set" in answer.detail
+
+
 async def test_without_the_right_it_is_not_asked_for_a_while(cluster, asker):
     cluster.server.tokens["poor"] = Caller("poor")
     asker.run._api.api_client.configuration.api_key = {"BearerToken": "Bearer poor"}
