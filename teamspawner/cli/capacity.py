@@ -12,6 +12,7 @@ from typing import Any
 from teamspawner import units
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.words import counted, instant
 from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
@@ -96,7 +97,7 @@ def capacity_json(snapshot: Snapshot) -> dict[str, Any]:
     states = snapshot.nodes.values()
     blind = "nodes" in snapshot.unseen
     return {
-        "as_of": snapshot.as_of.isoformat().replace("+00:00", "Z") if snapshot.as_of else None,
+        "as_of": instant(snapshot.as_of),
         "nodes": None if blind else len(snapshot.nodes),
         "cpu_millicores": _total(total_of(states, "cpu"), snapshot),
         "memory_bytes": _total(total_of(states, "memory"), snapshot),
@@ -140,7 +141,7 @@ def _text(snapshot: Snapshot) -> str:
 def _nodes(count: int | None) -> str:
     if count is None:
         return "nodes not looked at"
-    return f"{count} node{'' if count == 1 else 's'}"
+    return counted(count, "node")
 
 
 def _row(name: str, total: dict[str, Any], spell: Callable[[int], str]) -> tuple[str, ...]:

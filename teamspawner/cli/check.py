@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from teamspawner.cli.mapfile import within
+from teamspawner.cli.words import counted
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import json_schema, load
 
@@ -59,8 +60,4 @@ def _print_text(faults: tuple[Fault, ...], warnings: tuple[Fault, ...]) -> None:
             print(f"  allowed  {entry.allowed}")
             if entry.fix:
                 print(f"  fix      {entry.fix}")
-    print(f"{_count(len(faults), 'fault')}, {_count(len(warnings), 'warning')}")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    print(f"{counted(len(faults), 'fault')}, {counted(len(warnings), 'warning')}")

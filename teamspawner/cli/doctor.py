@@ -22,6 +22,7 @@ from teamspawner.cli.findings import (
     of_map,
 )
 from teamspawner.cli.mapfile import within
+from teamspawner.cli.words import counted
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import Loaded, load
 
@@ -111,8 +112,4 @@ def _print_text(found: list[Finding]) -> None:
         print(f"  found  {finding.found}")
         print(f"  cure   {finding.cure}")
     faults = sum(finding.level == FAULT for finding in found)
-    print(f"{_count(faults, 'fault')}, {_count(len(found) - faults, 'warning')}")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    print(f"{counted(faults, 'fault')}, {counted(len(found) - faults, 'warning')}")

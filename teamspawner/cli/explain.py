@@ -13,6 +13,7 @@ from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.cli import seen
 from teamspawner.cli.mapfile import within
+from teamspawner.cli.words import instant
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
 from teamspawner.offers.choices import plain_pod
@@ -84,7 +85,7 @@ def _namespace(parsed: Map, snapshot: Snapshot) -> str:
 
 def _json(listing: Listing) -> str:
     answer = {
-        "as_of": listing.as_of.isoformat().replace("+00:00", "Z") if listing.as_of else None,
+        "as_of": instant(listing.as_of),
         "user": listing.person.name,
         "groups": list(listing.person.groups),
         "teams": list(listing.teams),

@@ -15,6 +15,7 @@ from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.words import instant
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.cluster.dump import utf8
 from teamspawner.offers.sentences import Asked, sentence
@@ -123,7 +124,7 @@ def _candidate(where: str, manifest: Mapping[str, Any], rules: Rules) -> Candida
 def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> str:
     return json.dumps(
         {
-            "as_of": snapshot.as_of.isoformat().replace("+00:00", "Z") if snapshot.as_of else None,
+            "as_of": instant(snapshot.as_of),
             "results": [
                 {
                     "pod": _name(pod),

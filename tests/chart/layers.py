@@ -47,6 +47,20 @@ class Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+SIZED = (
+    "hub.resources",
+    "proxy.chp.resources",
+    "proxy.traefik.resources",
+    "proxy.secretSync.resources",
+    "scheduling.userScheduler.resources",
+    "scheduling.userPlaceholder.resources",
+    "prePuller.resources",
+    "prePuller.hook.resources",
+    "singleuser.networkTools.resources",
+)
+"""Where the chart takes requests and limits of a container."""
+
+
 def read(path: Path) -> Any:
     """One document."""
     return yaml.load(path.read_text(), Strict)

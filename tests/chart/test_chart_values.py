@@ -16,6 +16,7 @@ from tests.chart.layers import (
     MANIFESTS,
     ROOT,
     SIGN_INS,
+    SIZED,
     VALUES,
     WAYS,
     each_string,
@@ -115,26 +116,13 @@ def test_memory_of_example_profiles_is_written_in_the_hubs_dialect():
     assert all(HUB_SIZE.match(size) for size in sizes)
 
 
-RESOURCES = (
-    "hub.resources",
-    "proxy.chp.resources",
-    "proxy.traefik.resources",
-    "proxy.secretSync.resources",
-    "scheduling.userScheduler.resources",
-    "scheduling.userPlaceholder.resources",
-    "prePuller.resources",
-    "prePuller.hook.resources",
-    "singleuser.networkTools.resources",
-)
-
-
 def _at(values, path):
     for key in path.split("."):
         values = values[key]
     return values
 
 
-@pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.parametrize("path", SIZED)
 def test_every_container_that_the_chart_lets_us_size_has_requests_and_limits(path):
     found = _at(layered("20-auth-dummy", "40-letsencrypt"), path)
     assert {(kind, key) for kind in found for key in found[kind]} == {

@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 
 from teamspawner.cli.rights import FEATURES, READ, USUAL
-from tests.chart.layers import COMBINATIONS, MANIFESTS, complete, layered, read, read_all
+from tests.chart.layers import COMBINATIONS, MANIFESTS, SIZED, complete, layered, read, read_all
 from tests.chart.render import containers, needs_chart, pod_specs, render, unsized
 from tests.controlplane.client import ApiError, path_of
 from tests.controlplane.cluster import HUB, running
@@ -214,20 +214,7 @@ def sized(cpu="100m", memory="128Mi", **more):
     return {"requests": amount, "limits": amount}
 
 
-SIZES = [
-    "hub.resources",
-    "proxy.chp.resources",
-    "proxy.traefik.resources",
-    "proxy.secretSync.resources",
-    "scheduling.userScheduler.resources",
-    "scheduling.userPlaceholder.resources",
-    "prePuller.resources",
-    "prePuller.hook.resources",
-    "singleuser.networkTools.resources",
-]
-
-
-@pytest.mark.parametrize("path", SIZES)
+@pytest.mark.parametrize("path", SIZED)
 def test_under_the_quota_each_container_with_our_sizes_is_let_in(limited, path):
     found = complete(layered("20-auth-dummy", "40-letsencrypt"))
     for key in path.split("."):
