@@ -66,13 +66,17 @@ class Answers:
 
     # --- following the cluster ----------------------------------------------------------
 
-    def catch_up(self, snapshot: Snapshot) -> Iterator[None]:
+    def catch_up(self, snapshot: Snapshot, view: View) -> Iterator[None]:
         """Ask the nodes that differ from those asked last, in steps.
 
         Between two steps others may ask about this or any other snapshot. After the last
         one the answers are those to whichever was asked about last.
+
+        Args:
+            snapshot: The cluster.
+            view: Its nodes.
         """
-        self._aim(snapshot)
+        self._aim(snapshot, view)
         while self._due:
             self._ask(self._due.some())
             if not self._due and len(self._rooms) != len(self._view.nodes):
@@ -82,9 +86,9 @@ class Answers:
         if not self.fits:
             yield from self.looking()
 
-    def refresh(self, snapshot: Snapshot) -> None:
+    def refresh(self, snapshot: Snapshot, view: View) -> None:
         """Bring the answers up to date in one go."""
-        for _ in self.catch_up(snapshot):
+        for _ in self.catch_up(snapshot, view):
             pass
 
     def looking(self) -> Iterator[None]:
@@ -94,9 +98,8 @@ class Answers:
                 break
             yield
 
-    def _aim(self, snapshot: Snapshot) -> None:
+    def _aim(self, snapshot: Snapshot, view: View) -> None:
         """Note which nodes are to be asked for a snapshot."""
-        view = View.of(snapshot)
         ground = (snapshot.unseen, snapshot.extended_by_class)
         if self._context is None or ground != self._ground:
             self._begin(snapshot)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from teamspawner.capacity.answers import Answers
 from teamspawner.capacity.held import Held, dated
@@ -21,12 +22,30 @@ from teamspawner.capacity.owner import Owner, claims_of
 from teamspawner.capacity.place import best_of, put_on
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.capacity.view import View
 
 __all__ = ["FitIndex"]
 
 _SIZES = 256
 _PEOPLE = 64
 _FULL = 256
+
+
+class _Known(NamedTuple):
+    """What is remembered of a pod asked about.
+
+    Attributes:
+        size: What tells its size from others.
+        person: What tells its owner from others.
+        plain: Whether a node's answer to it depends on that node alone.
+    """
+
+    pod: Pod
+    size: Hashable
+    person: Hashable
+    plain: bool
+    answers: Answers
+    owner: Owner
 
 
 class FitIndex:
@@ -42,19 +61,20 @@ class FitIndex:
         self._people: Held[Owner] = Held(_PEOPLE)
         self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
         self._chosen: Held[str] = Held(_FULL)
-        self._keys: Held[tuple[Pod, Hashable, Hashable]] = Held(4 * _FULL)
+        self._pods: Held[_Known] = Held(4 * _FULL)
+        self._seen: tuple[Snapshot, View | None] | None = None
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Say what the scheduler would do with one pod, alone, at this snapshot."""
-        if snapshot.changed is None or not self._plain(candidate, snapshot):
+        known, view = self._known(candidate.pod), self._view(snapshot)
+        if view is None or not known.plain or candidate.nominated_node:
             return self._judge(candidate, snapshot)
         if "pods" in snapshot.unseen:
             return _counting(snapshot)
-        size, person = self._key(candidate.pod)
-        answers, owner = self._answers(size, candidate), self._owner(person)
-        answers.refresh(snapshot)
-        owner.refresh(candidate, snapshot, answers)
-        found = owner.verdict(size, answers, snapshot) if owner.usable else None
+        answers, owner = known.answers, known.owner
+        answers.refresh(snapshot, view)
+        owner.refresh(candidate, snapshot, view, answers)
+        found = owner.verdict(known.size, answers, snapshot) if owner.usable else None
         return found or self._judge(candidate, snapshot)
 
     def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
@@ -64,56 +84,44 @@ class FitIndex:
         the same without it, and at any time meanwhile, but asks all nodes that it has to ask
         in one go. Nothing is done for pods whose answers are not kept node by node.
         """
-        if snapshot.changed is None or "pods" in snapshot.unseen:
+        known, view = self._known(candidate.pod), self._view(snapshot)
+        if view is None or not known.plain or "pods" in snapshot.unseen:
             return
-        if not self._plain(candidate, snapshot):
-            return
-        size, person = self._key(candidate.pod)
-        answers, owner = self._answers(size, candidate), self._owner(person)
-        yield from answers.catch_up(snapshot)
-        yield from owner.catch_up(candidate, snapshot, answers)
+        yield from known.answers.catch_up(snapshot, view)
+        yield from known.owner.catch_up(candidate, snapshot, view, known.answers)
 
-    def _plain(self, candidate: Candidate, snapshot: Snapshot) -> bool:
-        """Tell whether a node's answer can be kept: it depends on that node alone."""
-        spec = candidate.pod.spec
-        odd = spec.host_ports or spec.gates or spec.spread or spec.affinity or spec.anti_affinity
-        if odd or spec.resource_claims or candidate.nominated_node:
-            return False
-        if any(
-            snapshot.nodes[name].repelling for name in snapshot.placed if name in snapshot.nodes
-        ):
-            return False
-        return "nodes" not in snapshot.unseen and self.rules.speaks_for(spec.scheduler_name)
+    def _view(self, snapshot: Snapshot) -> View | None:
+        """Return the nodes of a snapshot; None when no node's answer can be kept."""
+        if self._seen is None or self._seen[0] is not snapshot:
+            kept = snapshot.changed is not None and "nodes" not in snapshot.unseen
+            placed = (snapshot.nodes.get(name) for name in snapshot.placed)
+            # put there since: what keeps others away is not among what is known of the nodes
+            kept = kept and not any(state is not None and state.repelling for state in placed)
+            self._seen = (snapshot, View.of(snapshot) if kept else None)
+        return self._seen[1]
 
-    def _answers(self, size: Hashable, candidate: Candidate) -> Answers:
-        found = self._sizes.get(size)
-        if found is not None:
-            return found
-        spec = replace(candidate.pod.spec, volumes=())
-        return self._sizes.put(size, Answers(Candidate(Pod("", EMPTY, spec)), self.rules))
-
-    def _owner(self, person: Hashable) -> Owner:
-        return self._people.get(person) or self._people.put(person, Owner(self.rules))
-
-    def _key(self, pod: Pod) -> tuple[Hashable, Hashable]:
-        """Return what tells sizes apart, and what tells people apart, of a pod."""
-        known = self._keys.get(id(pod))
-        if known is not None and known[0] is pod:
-            return known[1], known[2]
-        size = _size_of(pod.spec)
-        person = (pod.namespace, tuple(sorted(pod.labels.items())), pod.spec.volumes)
-        self._keys.put(id(pod), (pod, size, person))
-        return size, person
+    def _known(self, pod: Pod) -> _Known:
+        """Return what is remembered of a pod, perhaps as one of a size known already."""
+        known = self._pods.get(id(pod))
+        if known is not None and known.pod is pod:
+            return known
+        spec = pod.spec
+        plain = not _odd_of(spec) and self.rules.speaks_for(spec.scheduler_name)
+        size = _size_of(spec)
+        person = (pod.namespace, tuple(sorted(pod.labels.items())), spec.volumes)
+        answers = self._sizes.get(size)
+        if answers is None:
+            bare = Candidate(Pod("", EMPTY, replace(spec, volumes=())))
+            answers = self._sizes.put(size, Answers(bare, self.rules))
+        owner = self._people.get(person) or self._people.put(person, Owner(self.rules))
+        return self._pods.put(id(pod), _Known(pod, size, person, plain, answers, owner))
 
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Judge in full, once per version of the cluster."""
         if snapshot.changed is None or snapshot.placed:
             return judge(candidate, snapshot, self.rules)
-        key = (
-            *self._key(candidate.pod),
-            _odd_of(candidate.pod.spec),
-            candidate.uid or candidate.name,
-        )
+        known = self._known(candidate.pod)
+        key = (known.size, known.person, candidate.uid or candidate.name)
         held = self._full.get(key)
         ground = (snapshot.version, claims_of(candidate, snapshot))
         if held is not None and held[:2] == (ground, candidate):
@@ -158,7 +166,21 @@ def _size_of(spec: PodSpec) -> Hashable:
         tuple(sorted(spec.node_selector.items())),
         spec.node_terms,
         spec.tolerations,
+        _odd_of(spec),
     )
+
+
+def _odd_of(spec: PodSpec) -> tuple[Hashable, ...]:
+    """Return what makes a node's answer depend on more than that node; empty for most pods."""
+    odd = (
+        spec.host_ports,
+        spec.affinity,
+        spec.anti_affinity,
+        spec.spread,
+        spec.gates,
+        spec.resource_claims,
+    )
+    return odd if any(odd) else ()
 
 
 def _homeless(candidate: Candidate, snapshot: Snapshot) -> Candidate:
@@ -175,7 +197,3 @@ def _counting(snapshot: Snapshot) -> Verdict:
     message = "pods not looked at, so what is used is not known"
     reason = Reason("NodeResourcesFit", message, detail="pods", unknown=True)
     return Verdict(Status.UNKNOWN, reasons=(reason,), as_of=snapshot.as_of)
-
-
-def _odd_of(spec: PodSpec) -> Hashable:
-    return (spec.host_ports, spec.affinity, spec.anti_affinity, spec.spread, spec.gates)

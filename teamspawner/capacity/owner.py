@@ -54,16 +54,17 @@ class Owner:
     # --- following the cluster ----------------------------------------------------------
 
     def catch_up(
-        self, candidate: Candidate, snapshot: Snapshot, answers: Answers
+        self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers
     ) -> Iterator[None]:
         """Ask the nodes that differ from those asked last, in steps, as ``Answers`` does.
 
         Args:
             candidate: A pod of this person's, of any size.
             snapshot: The cluster.
+            view: Its nodes.
             answers: Those to the pod's size, at this snapshot.
         """
-        self._aim(candidate, snapshot, answers)
+        self._aim(candidate, snapshot, view, answers)
         while self._due:
             for name in self._due.some():
                 self._ask(name)
@@ -71,13 +72,14 @@ class Owner:
         if answers.fits and len(self.bad) >= len(answers.fits) and not self._open(answers):
             yield from answers.looking()
 
-    def refresh(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
+    def refresh(
+        self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers
+    ) -> None:
         """Bring the reasons up to date in one go."""
-        for _ in self.catch_up(candidate, snapshot, answers):
+        for _ in self.catch_up(candidate, snapshot, view, answers):
             pass
 
-    def _aim(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
-        view = View.of(snapshot)
+    def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> None:
         ground = (snapshot.cluster_version, snapshot.unseen, claims_of(candidate, snapshot))
         if ground != self._ground:
             self._ground = ground
