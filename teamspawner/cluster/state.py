@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from teamspawner.capacity.objects import Node, NodeState, Snapshot, Storage
+from teamspawner.capacity.objects import Node, NodeState, Pod, Snapshot, Storage
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
-from teamspawner.cluster.pods import Load, OurPod, Pods
+from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
 from teamspawner.cluster.quick import Recogniser
 from teamspawner.cluster.reading import Source, read
 
@@ -56,6 +56,7 @@ class State:
     _nodes: dict[str, Node] = field(default_factory=dict)
     _states: dict[str, NodeState] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
+    _stranded: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
@@ -184,6 +185,7 @@ class State:
             version=self.version,
             as_of=as_of,
             waiting=tuple(self.pods.waiting.values()),
+            stranded=tuple(pod for pods in self._stranded.values() for pod in pods),
             storage=self._storage(),
             namespaces=self._namespaces(),
             unseen=frozenset(self.unseen),
@@ -208,15 +210,25 @@ class State:
         for _ in range(len(dirty) if most is None else min(most, len(dirty))):
             name = dirty.popitem()[0]
             node = self._nodes.get(name)
+            self._note_stranded(name, seen=node is not None)
             if node is not None:
                 self._states[name] = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
             elif self._states.pop(name, None) is None:
-                continue  # pods on a node that is not seen count nowhere
+                continue  # pods on a node that is not seen take no room
             self._changed.pop(name, None)
             self._changed[name] = self.version
         if len(self._changed) > 2 * len(self._states) + _FORGOTTEN:
             self._changed = {n: v for n, v in self._changed.items() if n in self._states}
         return bool(dirty)
+
+    def _note_stranded(self, name: str, *, seen: bool) -> None:
+        """Keep the servers that are bound to a node of this name while there is none."""
+        load = None if seen else self.pods.loads.get(name)
+        servers = tuple(filter(is_ours, load.pods)) if load else ()
+        if servers:
+            self._stranded[name] = servers
+        elif self._stranded:
+            self._stranded.pop(name, None)
 
     def _storage(self) -> Storage:
         held, last = self._others, self._last.storage
