@@ -176,6 +176,8 @@ class Node:
     """The Ready condition; True while there is none, for nothing is known against the node.
 
     Sizes and words go by it; the scheduler goes by taints."""
+    created: datetime | None = None
+    """When it registered, aware of its zone; None when not told. No rule of the scheduler asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,8 @@ class Desk:
         """The verdict on one pod, caps aside; None when the cluster was never seen."""
         if scene.snapshot is None:
             return None
-        machines = self._stock.machines(scene.snapshot)
-        return judged(candidate, Moment(scene, scene.snapshot, None, "", machines))
+        growth = self._stock.growth(scene.snapshot, scene.snapshot, scene.verdict)
+        return judged(candidate, Moment(scene, scene.snapshot, None, "", growth))
 
     def choose(self, person: Person, raw: Any, scene: Scene) -> Choice:
         """Resolve and admit at once.
@@ -224,7 +224,7 @@ class Desk:
     def _moment(self, person: Person, scene: Scene) -> Moment:
         label = person.label or person_label(person.name)
         snapshot = scene.snapshot
-        if snapshot is None:
+        if scene.snapshot is None or snapshot is None:
             return Moment(scene, None, None, label)
         usage: Usage | None = None
         tokens: AbstractSet[str] = frozenset()
@@ -242,8 +242,11 @@ class Desk:
                 if each.candidate is not None and each.token not in tokens
             ]
             if fresh or reserved:
+                # what finds no place waits like a pod that was made
+                snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
-        return Moment(scene, snapshot, usage, label, self._stock.machines(scene.snapshot))
+        growth = self._stock.growth(scene.snapshot, snapshot, scene.verdict)
+        return Moment(scene, snapshot, usage, label, growth)
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
