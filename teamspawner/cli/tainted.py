@@ -72,7 +72,7 @@ def kept_away(
     """
     stock = Stock(the_map)
     fleets = stock.fleets(snapshot)
-    coming = (each.state.node for each in stock.machines(snapshot) if each.may_come)
+    coming = (each.state.node for each in stock.machines(snapshot) if each.left)
     nodes = {node.name: node for node in coming}
     nodes |= {name: state.node for name, state in snapshot.nodes.items()}
     made = [each for each in variants(the_map, fleets) if not isinstance(each, Absent)]
