@@ -13,7 +13,7 @@ from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
 from teamspawner.offers.growth import Growth
 from teamspawner.offers.model import Choice, Person
-from teamspawner.offers.pools import Machine, Pools
+from teamspawner.offers.pools import Pools
 from teamspawner.offers.rights import Right, Rights, rights_of
 from teamspawner.offers.scene import Judge
 from teamspawner.offers.starting import Starting
@@ -64,13 +64,6 @@ class Stock:
             blind = snapshot is None or "nodes" in snapshot.unseen
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
-
-    def machines(self, snapshot: Snapshot) -> tuple[Machine, ...]:
-        """What the pools of the map could bring; none when nodes were never seen."""
-        if "nodes" in snapshot.unseen:
-            return ()
-        self._follow(snapshot)
-        return self._pools.machines()
 
     def growth(self, snapshot: Snapshot, placed: Snapshot, judge: Judge) -> Growth:
         """The machines that are starting or that pools could add, as far as nodes were seen.
