@@ -18,6 +18,7 @@ from teamspawner.cli.tainted import kept_away, of_values
 from teamspawner.cli.words import instant
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
+from teamspawner.offers.amounts import requests_json
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.model import Listing, Offer, Person
@@ -124,15 +125,6 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "alternative": {"slug": nearest.slug, "options": dict(nearest.options)}
         if nearest
         else None,
-    }
-
-
-def requests_json(requests: Resources) -> dict[str, Any]:
-    """Requests with their units in the names."""
-    return {
-        "cpu_millicores": requests.get("cpu", 0),
-        "memory_bytes": requests.get("memory", 0),
-        "accelerators": {name: amount for name, amount in requests.items() if is_accelerator(name)},
     }
 
 

@@ -15,6 +15,7 @@ from teamspawner.capacity.matching import untolerated
 from teamspawner.capacity.objects import Node, Snapshot, Taint, Toleration
 from teamspawner.cli.findings import FAULT, WARNING, Finding
 from teamspawner.map import Map
+from teamspawner.offers.pools import Pools
 from teamspawner.offers.stock import Stock
 from teamspawner.offers.usable import is_passing, selects
 from teamspawner.offers.variants import Absent, Found, tolerations_of, variants
@@ -72,7 +73,9 @@ def kept_away(
     """
     stock = Stock(the_map)
     fleets = stock.fleets(snapshot)
-    coming = (each.state.node for each in stock.machines(snapshot) if each.may_come)
+    pools = Pools(the_map.pools)
+    pools.follow(snapshot.nodes, snapshot.nodes)
+    coming = (each.state.node for each in pools.machines() if each.left)
     nodes = {node.name: node for node in coming}
     nodes |= {name: state.node for name, state in snapshot.nodes.items()}
     made = [each for each in variants(the_map, fleets) if not isinstance(each, Absent)]

@@ -24,12 +24,14 @@ from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import in_turns
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
+from teamspawner.offers.alternatives import told
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
-from teamspawner.offers.model import Choice, Listing, Person
+from teamspawner.offers.model import Alternative, Choice, Listing, Person
 from teamspawner.offers.reservations import Reservation
+from teamspawner.offers.scene import Leftover
 
 __all__ = ["Gate"]
 
@@ -38,6 +40,9 @@ LARGEST_REQUEST = 2**16
 
 EMPTY_BUT_NO_OBJECT = frozenset({b"[]", b'""', b"0", b"0.0", b"false"})
 """JSON that JupyterHub 6 takes for no options at all, though it is no set of names and values."""
+
+NO_ROOM = frozenset({"busy", "quota"})
+"""Reasons for which a start ends though the gate let it pass, and something else may fit."""
 
 CLICK_ONLY = "A link alone does not start this. Press Start on the page."
 KEPT_AFTER_START_S = 600.0
@@ -242,6 +247,26 @@ class Gate:
             metrics.refused(refusal.reason, *refusal.wanted)
         else:
             metrics.refused(refusal.reason, choice.tier, choice.model, choice.team)
+
+    async def with_nearest(self, refusal: Refusal) -> Refusal:
+        """Name the nearest that fits, in the refusal of a start that found no room after all."""
+        if self.choice is None or refusal.reason not in NO_ROOM:
+            return refusal
+        try:
+            found = await self._nearest(self.choice)
+        except Refusal:  # the admin's own list of profiles fails by now
+            return refusal
+        said = told(refusal.sentence, found)
+        return Refusal(refusal.status_code, refusal.reason, said)
+
+    async def _nearest(self, choice: Choice) -> Alternative | None:
+        """The nearest to a choice, as if what its start holds were given back already."""
+        shared, person = self._known.shared(), self._known.person()
+        shared.ledger.release(self.token)
+        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
+        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
+        scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
+        return desk.nearest(person, choice, scene)
 
     def ended(self, *, well: bool) -> None:
         """A start is over; its place is kept until the pod is seen, or given back at once."""

@@ -114,13 +114,29 @@ class Pods:
         if self._dry_run is not None:
             own = frozenset({self._spawner.pvc_name})
             asked = await self._dry_run.ask(namespace, written, own, fresh=fresh)
-        pod = _personal(asked.pod, written, self._spawner.pvc_name)
-        metadata = {**pod["metadata"], "namespace": namespace, "name": written["metadata"]["name"]}
         try:
-            found = candidate({**pod, "metadata": metadata}, self.rules)
+            found = self._candidate(asked.pod, written)
         except ObjectError as error:
             return _unwritable(error)
         return Shaped(found, _admission(asked), asked.detail)
+
+    def _candidate(
+        self, answered: Mapping[str, Any] | None, written: Mapping[str, Any]
+    ) -> Candidate:
+        """Read what admission made of a manifest, or the manifest where that cannot be read.
+
+        Raises:
+            ObjectError: When neither can.
+        """
+        spawner = self._spawner
+        own = {"namespace": spawner.namespace, "name": written["metadata"]["name"]}
+        pod = _personal(answered, written, spawner.pvc_name)
+        try:
+            return candidate({**pod, "metadata": {**pod["metadata"], **own}}, self.rules)
+        except ObjectError:
+            if answered is None:
+                raise
+            return self._candidate(None, written)
 
 
 def _personal(

@@ -15,14 +15,14 @@ from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
-from teamspawner.offers.alternatives import with_alternatives
+from teamspawner.offers.alternatives import nearest, told, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.leftover import left_out
-from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
@@ -156,6 +156,18 @@ class Desk:
                 return choice
         listed = self.listing(person, scene).offers
         raise refusal_of(with_alternatives([*offers, *listed])[0])
+
+    def nearest(self, person: Person, choice: Choice, scene: Scene) -> Alternative | None:
+        """The nearest that can start now, in the place of a choice that passed and then failed.
+
+        None when there is none, or when the choice is not theirs any more.
+        """
+        rights, moment = self.rights(person, scene), self._moment(person, scene)
+        try:
+            failed = self._appraised(choice, rights, moment)
+        except ChoiceError:
+            return None
+        return nearest(failed, self.listing(person, scene).offers)
 
     def verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
         """The verdict on one pod, caps aside; None when the cluster was never seen."""
@@ -322,8 +334,6 @@ def refusal_of(offer: Offer) -> ChoiceError:
     status, reason = _REASONS[offer.verdict.status]
     if any(each.plugin == "cap" for each in offer.verdict.reasons):
         reason = "cap"
-    said = offer.sentence
-    if offer.alternative is not None:
-        said = f"{said} Nearest that fits: {offer.alternative.title}."
+    said = told(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")
     return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)
