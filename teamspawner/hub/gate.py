@@ -6,7 +6,6 @@ from the same desk.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +20,6 @@ from teamspawner.hub.devices import check
 from teamspawner.hub.known import Known
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import in_turns
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.alternatives import told
@@ -75,18 +73,24 @@ class Gate:
         shared, person = self._known.shared(), self._known.person()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        scene = self._known.scene(profiles)
-        await in_turns(desk.warm(scene))
-        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
-        listing = desk.listing(person, self._known.scene(profiles))
+        await shared.turns.work(desk.warm(self._known.scene(profiles)))
+        await self._make(desk.plan(person, self._known.scene(profiles)))
+        listing = await shared.turns.work(desk.listed(person, self._known.scene(profiles)))
         metrics.offered(listing.offers)
         return listing
 
-    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
-        """Make the pods of what will be judged, and judge each once, in small steps."""
-        pods, shared = self._known.shapes(), self._known.shared()
+    async def _make(self, plan: tuple[Choice, ...]) -> None:
+        """Make the pods of choices that have none."""
+        pods = self._known.shapes()
         await pods.make([choice for choice in plan if pods.known(choice) is None])
-        await shared.warm(map(self._known.pod_for, plan), self._known.scene(profiles).snapshot)
+
+    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
+        """Make the pods of what will be judged in one go, and judge each once, in small steps."""
+        await self._make(plan)
+        scene = self._known.scene(profiles)
+        if scene.snapshot is not None:
+            steps = self._known.warm_all(map(scene.pod_for, plan), scene.snapshot)
+            await self._known.shared().turns.work(steps)
 
     async def page(self, _spawner: Any) -> str:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
@@ -95,7 +99,6 @@ class Gate:
         linked, self.linked = self.linked, None
         with metrics.PAGE_SECONDS.time():
             listing = await self.listing()
-            await asyncio.sleep(0)  # judging and rendering are each enough for one turn
             return form(self._spawner, listing, linked)
 
     async def from_link(self, options: Any) -> Any:
@@ -154,7 +157,7 @@ class Gate:
         shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await in_turns(desk.warm(self._known.scene(profiles)))
+        await shared.turns.work(desk.warm(self._known.scene(profiles)))
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -44,6 +45,7 @@ class Known:
             snapshot=with_home(seen, spawner) if seen is not None else None,
             verdict=self.judge,
             pod_for=self.pod_for,
+            warm=self.warm,
             place=shared.index.place,
             held=shared.ledger.held,
             stale=shared.stale,
@@ -59,6 +61,20 @@ class Known:
         """What admission has decided goes first; then the scheduler."""
         found = self.shapes().admission(candidate)
         return found or self.shared().index.verdict(candidate, snapshot)
+
+    def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
+        """Do what ``judge`` would cost in small steps."""
+        if self.shapes().admission(candidate) is None:
+            yield from self.shared().index.warm(candidate, snapshot)
+
+    def warm_all(
+        self, candidates: Iterable[Candidate], snapshot: Snapshot
+    ) -> Generator[None, None, None]:
+        """The same for several pods."""
+        for each in candidates:
+            yield from self.warm(each, snapshot)
+            self.judge(each, snapshot)  # pods whose answers are not kept node by node are, too
+            yield
 
     def pod_for(self, choice: Choice) -> Candidate:
         """The very pod of a choice where it was made, else one of the choice's own numbers."""

@@ -82,8 +82,8 @@ class Pods:
 
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
         """Make the pods of these choices."""
-        wanted = list(choices)
-        made = await asyncio.gather(*(self._shape(choice, fresh=fresh) for choice in wanted))
+        wanted, turn = list(choices), asyncio.Lock()
+        made = await asyncio.gather(*(self._shape(each, turn, fresh=fresh) for each in wanted))
         now = self._clock()
         self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
         for choice, shaped in zip(wanted, made, strict=True):
@@ -104,8 +104,10 @@ class Pods:
             _TOLD.add(shaped.detail)
             self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
-    async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
+    async def _shape(self, choice: Choice, turn: asyncio.Lock, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
+        async with turn:  # each is written in a turn of its own: a page may need dozens
+            await asyncio.sleep(0)
         try:
             written = await manifest(self._spawner, choice)
         except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything
