@@ -86,7 +86,7 @@ def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
 
 _FIXED = {
     Status.FITS_NOW: "Starts right away.",
-    Status.NODE_COMING: "A machine that can take it is starting.",
+    Status.NODE_COMING: "A machine that fits is starting; your server starts once it is ready.",
     Status.NEEDS_SCALE_UP: "No machine has room now; a new one is started for you.",
     Status.QUOTA_BLOCKED: "A quota of the cluster is used up.",
     Status.INVALID: "The cluster would refuse this server; tell the people who run this hub.",
@@ -270,6 +270,7 @@ def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
         most = max(state.node.allocatable.get(name, 0) for state in states)
         if need > most:
             asks, has = _much(name, need), _much(name, most)
+            has = "a little less" if has == asks else has
             return f"No machine is large enough: this asks for {asks}, the largest has {has}."
     return ""
 
