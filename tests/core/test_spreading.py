@@ -1,4 +1,4 @@
-"""PodTopologySpread rule by rule (kube-scheduler ``podtopologyspread/filtering.go``, ``common.go``)."""
+"""PodTopologySpread rule by rule (kube-scheduler plugin ``podtopologyspread``)."""
 
 import pytest
 
@@ -91,7 +91,10 @@ def test_fewer_domains_than_asked_for_make_the_least_none_and_enough_do_not():
 def test_every_constraint_must_be_met():
     hosts = over("kubernetes.io/hostname")
     cluster = [
-        *(node(name, labels={ZONE: zone}) for name, zone in zip("abc", ["z1", "z1", "z2"])),
+        *(
+            node(name, labels={ZONE: zone})
+            for name, zone in zip("abc", ["z1", "z1", "z2"], strict=True)
+        ),
         *placed("a"),
         *placed("c"),
     ]
