@@ -316,6 +316,12 @@ def test_too_large_for_every_machine_names_what_is_too_large():
     )
 
 
+def test_a_machine_of_just_the_nominal_size_has_a_little_less():
+    nominal = a_node("n", cpu=8, memory=32 - 2**-20)
+    found = offer(listed(nominal), "large").sentence
+    assert found.endswith("this asks for 32 GiB of memory, the largest has a little less.")
+
+
 def test_a_full_cluster_says_what_is_not_free():
     full = a_state(a_node(), a_pod({"cpu": 7000}))
     found = offer(listed(full), "small")
