@@ -284,11 +284,12 @@ class Desk:
     def _no_team(person: Person, rights: Rights) -> str:
         if rights.teams or rights.tiers:
             return NOT_YOURS
-        groups = ", ".join(sorted(person.groups))
-        seen = (
-            f"None of your groups ({groups}) is" if groups else "You are in no group, and none is"
-        )
-        return f"{seen} in a team of this hub; ask the people who run it."
+        groups = sorted(person.groups)
+        if not groups:
+            return "You are in no group, so in no team of this hub; ask the people who run it."
+        seen = "Your group" if len(groups) == 1 else "None of your groups"
+        is_in = "is in no team" if len(groups) == 1 else "is in a team"
+        return f"{seen} ({', '.join(groups)}) {is_in} of this hub; ask the people who run it."
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
