@@ -58,7 +58,7 @@ class State:
     _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
     _stranded: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
-    _dirty_nodes: set[str] = field(default_factory=set)
+    _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
     _repelling: int = 0
     _waiting_version: int = -1
@@ -80,14 +80,14 @@ class State:
         if self._nodes.get(node.name) == node:
             return False
         self._nodes[node.name] = node
-        self._dirty_nodes.add(node.name)
+        self._dirty_nodes[node.name] = None
         return self._grow()
 
     def drop_node(self, name: str) -> bool:
         """Forget a node; tell whether it was held."""
         if self._nodes.pop(name, None) is None:
             return False
-        self._dirty_nodes.add(name)
+        self._dirty_nodes[name] = None
         return self._grow()
 
     def node_names(self) -> set[str]:
@@ -203,10 +203,12 @@ class State:
         Called now and then while much changes, a snapshot stays cheap.
         """
         dirty = self._dirty_nodes
-        dirty |= self.pods.dirty
+        dirty.update(dict.fromkeys(self.pods.dirty))
         self.pods.dirty.clear()
+        if dirty and self._last_of == self.version:
+            self.version += 1  # what the last snapshot showed of these nodes was older
         for _ in range(len(dirty) if most is None else min(most, len(dirty))):
-            name = dirty.pop()
+            name = dirty.popitem()[0]
             node = self._nodes.get(name)
             self._note_stranded(name, seen=node is not None)
             if node is not None:

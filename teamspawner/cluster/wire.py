@@ -281,6 +281,7 @@ class Disk(Wire, rename="camel"):
     monitors: Names = None
     pool: Text = None
     image: Text = None
+    kind: Text = None
     read_only: bool | None = None
 
 

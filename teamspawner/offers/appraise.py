@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from teamspawner.capacity.accelerators import is_accelerator
@@ -152,6 +153,14 @@ def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
     return frozenset(
         name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
     )
+
+
+def warmed(choice: Choice, moment: Moment) -> Iterator[None]:
+    """Prepare the judge for a choice, in small steps."""
+    scene = moment.scene
+    if scene.warm is not None and moment.snapshot is not None and not scene.stale:
+        yield from scene.warm(scene.pod_for(choice), moment.snapshot)
+    yield
 
 
 def judged(candidate: Candidate, moment: Moment) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from itertools import islice
 
 from teamspawner.capacity.objects import Snapshot
@@ -105,7 +105,7 @@ class Stock:
             return None
         return build(self._map, right.found, size, Pick(count, right.team, image))
 
-    def warm(self, snapshot: Snapshot | None) -> Iterator[None]:
+    def warm(self, snapshot: Snapshot | None) -> Generator[None, None, None]:
         """Read a cluster that is new or has changed much, in steps of a millisecond or two.
 
         Every question answers the same without it, and at any time meanwhile.
