@@ -118,6 +118,9 @@ class Desk:
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
+            team_names=tuple(self.map.teams[key].name or key for key in rights.teams)
+            if self.map
+            else (),
         )
 
     # --- what is asked for --------------------------------------------------------------
@@ -302,7 +305,7 @@ class Desk:
         gpu = any(self.map.tiers[key].gpu for key in rights.tiers) if self.map else False
         if scene.blind:
             more = " Tiers with accelerators cannot be shown." if gpu else ""
-            return f"The hub cannot see the cluster's nodes, so what is free is not known.{more}"
+            return f"The hub cannot see the cluster's machines, so what is free is not known.{more}"
         return "There is nothing that you may start." if empty else ""
 
     @staticmethod

@@ -136,7 +136,7 @@ def page_view(listing: Listing, selected: Mapping[str, str]) -> PageView:
         startable=any(can),
         note=_note(listing, selected),
         notice=notice,
-        teams=listing.teams[:_TEAMS],
+        teams=(listing.team_names or listing.teams)[:_TEAMS],
         more_teams=len(listing.teams[_TEAMS:]),
         many=len(cards) > _MANY and any(can) and not all(can),
     )
