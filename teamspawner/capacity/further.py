@@ -67,6 +67,7 @@ class Further:
     def add(self, name: str) -> None:
         """Note that a node says no now, or again after a change."""
         if name not in self._unasked:
+            self._part()
             self.drop(name)
             self._unasked.add((name,))
 
@@ -76,9 +77,7 @@ class Further:
             return
         if name not in self._reasons:
             return
-        if self._shown is not None:
-            self._shown.part()  # without a copy: it finds the same again when it is asked
-            self._shown = None
+        self._part()
         reasons = self._reasons.pop(name)
         self._alike[reasons] -= 1
         if not self._alike[reasons]:
@@ -88,6 +87,12 @@ class Further:
         if self._far.pop(name, None) is not None:
             for each in self._sets():
                 each.discard(name)
+
+    def _part(self) -> None:
+        """Let go of what was shown, without a copy: it finds the same again when it is asked."""
+        if self._shown is not None:
+            self._shown.part()
+            self._shown = None
 
     def _sets(self) -> tuple[set[str], ...]:
         return (
