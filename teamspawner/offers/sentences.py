@@ -264,6 +264,7 @@ def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
         most = max(state.node.allocatable.get(name, 0) for state in states)
         if need > most:
             asks, has = _much(name, need), _much(name, most)
+            has = "a little less" if has == asks else has
             return f"No machine is large enough: this asks for {asks}, the largest has {has}."
     return ""
 
