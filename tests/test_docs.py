@@ -10,6 +10,7 @@ import pytest
 from teamspawner.capacity.verdict import Status
 from teamspawner.cli import COMMANDS, parser
 from teamspawner.hub.settings import Settings
+from teamspawner.map import load
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,3 +71,25 @@ def test_every_link_to_a_heading_finds_it(page):
         if anchor not in anchors(page.parent / name if name else page)
     ]
     assert not lost
+
+
+def maps() -> list[object]:
+    """Every whole map that a page shows."""
+    shown = [
+        (page, re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)) for page in PAGES
+    ]
+    return [
+        pytest.param(block, id=page.name)
+        for page, blocks in shown
+        for block in blocks
+        if block.startswith("version:")
+    ]
+
+
+@pytest.mark.parametrize("block", maps())
+def test_every_map_that_a_page_shows_is_sound_and_warns_of_nothing(block):
+    assert load(block).warnings == ()
+
+
+def test_there_are_maps_to_look_at():
+    assert len(maps()) >= 2

@@ -180,11 +180,12 @@ class State:
         if self._dirty_kinds or self._repelling != self.pods.repelling:
             cluster_version = self.version
         self._repelling = self.pods.repelling
+        waiting = tuple(self.pods.waiting.values())
         self._last = Snapshot(
             nodes=self._states.copy(),
             version=self.version,
             as_of=as_of,
-            waiting=tuple(self.pods.waiting.values()),
+            waiting=last.waiting if waiting == last.waiting else waiting,
             stranded=tuple(pod for pods in self._stranded.values() for pod in pods),
             storage=self._storage(),
             namespaces=self._namespaces(),
