@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Raw, Struct, ValidationError, field, json
+from msgspec import MsgspecError, Raw, Struct, ValidationError, field, json
 
 from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import PodRecord, decode_pod
-from teamspawner.cluster.podspec import pod_of
-from teamspawner.cluster.reading import labels_of, pairs, read
+from teamspawner.cluster.decode import PodRecord, decode_pod, own_labels, resident
+from teamspawner.cluster.podresources import is_infeasible
+from teamspawner.cluster.podspec import both_ways, pod_of
+from teamspawner.cluster.reading import ObjectError, read
 
 Text = str | None
 NONE = Raw()
 _ABSENT = frozenset({b"", b"null"})
+_SCHEDULER = b'"user-scheduler"'
+_NAMED_AFTER = b'"ephemeral"'
+"""Marks a volume whose claim bears the name of its pod."""
 _MOST = 8192
-"""Kinds of pods kept for recognition, about a kilobyte each."""
+"""Kinds of pods kept for recognition, some hundred bytes each."""
 
 
 class Owner(Struct, gc=False, omit_defaults=True):
@@ -32,18 +36,25 @@ class Owner(Struct, gc=False, omit_defaults=True):
     kind: Text = None
 
 
+class Notes(Struct, gc=False, omit_defaults=True):
+    """Annotations: those of a static pod, and whose a server is."""
+
+    mirror: Raw = field(default=NONE, name="kubernetes.io/config.mirror")
+    source: Raw = field(default=NONE, name="kubernetes.io/config.source")
+    username: Text = field(default=None, name="hub.jupyter.org/username")
+
+
 class Meta(Struct, rename="camel", gc=False, omit_defaults=True):
-    """Metadata of a pod; annotations tell a static pod without an owner, and whose a server is."""
+    """Metadata of a pod."""
 
     name: Text = None
     namespace: Text = None
     uid: Text = None
     resource_version: Text = None
     labels: Raw = NONE
-    annotations: Raw = NONE
-    deletion_timestamp: Raw = NONE
-    creation_timestamp: Raw = NONE
-    owner_references: Raw = NONE
+    annotations: Notes | None = None
+    deletion_timestamp: Text = None
+    owner_references: list[Owner] | None = None
 
 
 class Container(Struct, rename="camel", gc=False, omit_defaults=True):
@@ -117,25 +128,42 @@ class QuickPod(Struct, gc=False, omit_defaults=True):
     status: Status = field(default_factory=Status)
 
 
-_Text = tuple[bytes, Text, bool]
-
-
 class RareError(Exception):
     """A pod needs to be read in full: its like are too few to be read quickly."""
 
 
-class Kind(Struct, gc=False, frozen=True):
+class Kind(Struct, gc=False, frozen=True, eq=False):
     """Pods that weigh the same.
 
     Attributes:
         pod: The one object they share.
-        requests: Its requests, as pairs.
+        cpu: Millicores requested.
+        memory: Bytes requested.
+        others: All else that is requested, as pairs.
         repels: It has required anti-affinity.
     """
 
     pod: objects.Pod
-    requests: tuple[tuple[str, int], ...]
+    cpu: int
+    memory: int
+    others: tuple[tuple[str, int], ...]
     repels: bool
+
+
+class Alike(Struct, gc=False):
+    """Bound pods that differ in their labels only.
+
+    Attributes:
+        spec: What they share; None when such are read in full.
+        refused: How they count when their node refuses a resize; None when not otherwise.
+        kinds: Text of the labels to the kind.
+    """
+
+    namespace: str
+    spec: objects.PodSpec | None
+    terminating: bool
+    refused: Alike | None = None
+    kinds: dict[bytes, Kind] = field(default_factory=dict)
 
 
 class Recogniser:
@@ -147,9 +175,9 @@ class Recogniser:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._specs: dict[_Text, tuple[bytes, objects.PodSpec | None]] = {}
-        self._kinds: dict[tuple[bytes, Text, bytes, bool, bool], Kind] = {}
-        self._fresh: dict[tuple[bytes, bytes, bool], objects.Pod] = {}
+        self._alike: dict[bytes, Alike] = {}
+        self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
+        self._known = 0
         self._encode = json.Encoder().encode
 
     def kind(self, found: QuickPod, labels: bytes) -> Kind:
@@ -157,25 +185,37 @@ class Recogniser:
 
         Raises:
             RareError: When such pods are to be read in full.
-            ObjectError: When something of it cannot be read.
         """
-        meta, spec, status = found.metadata, found.spec, found.status
+        conditions = found.status.conditions
+        text = self._text(found)
+        alike = self._alike.get(text)
+        if alike is None:
+            alike = self._meet(text)
+        if alike.refused is not None and _is_refused(bytes(conditions)):
+            alike = alike.refused
+        kind = alike.kinds.get(labels)
+        return self._learn(alike, labels) if kind is None else kind
+
+    def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
+        """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.
+
+        Raises:
+            RareError: When such pods are to be read in full.
+        """
+        meta, status = found.metadata, found.status
         assert meta is not None
-        owners = bytes(meta.owner_references)
-        resident = (
-            b'"DaemonSet"' in owners
-            or b'"Node"' in owners
-            or b"kubernetes.io/config." in bytes(meta.annotations)
-        ) and _is_resident(meta)  # the text alone rules out nearly all
-        ending = meta.deletion_timestamp is not NONE and bytes(meta.deletion_timestamp) != b"null"
-        found.metadata = spec.node_name = status.phase = status.nominated_node_name = None
-        if status.conditions is not NONE and b'"PodResizePending"' not in bytes(status.conditions):
-            status.conditions = NONE
-        text = self._encode(found)
-        kind = self._kinds.get((text, meta.namespace, labels, ending, resident))
-        if kind is None:
-            kind = self._learn(text, meta.namespace, labels, ending=ending, resident=resident)
-        return kind
+        nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
+        name, uid = meta.name or "", meta.uid or ""
+        text = self._text(found)
+        pod = self._fresh.get((text, labels))
+        if pod is None:
+            whole = _whole(text, labels)
+            pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(whole))
+            if len(self._fresh) >= _MOST:
+                _forget_half(self._fresh)
+            self._fresh[text, labels] = pod
+        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
+        return Candidate(pod, name, uid, nominated, judged)
 
     def record(self, found: QuickPod) -> PodRecord:
         """Return a pod with all that identifies it, as ``decode_pod`` does.
@@ -185,76 +225,98 @@ class Recogniser:
             ObjectError: When something of it cannot be read.
         """
         text = self._encode(found)
-        if b'"ephemeral"' in text:
+        if _NAMED_AFTER in text:
             raise RareError
         return decode_pod(text, self.rules)
 
-    def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
-        """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.
-
-        Raises:
-            RareError: When such pods are to be read in full.
-            ObjectError: When something of it cannot be read.
-        """
-        meta, status = found.metadata, found.status
-        assert meta is not None
-        nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
-        name, uid, resident = meta.name, meta.uid, _is_resident(meta)
-        meta.name = meta.uid = meta.resource_version = status.nominated_node_name = None
-        meta.creation_timestamp = meta.annotations = status.conditions = NONE
-        text = self._encode(found)
-        pod = self._fresh.get((text, labels, resident))
-        if pod is None:
-            if b'"ephemeral"' in text:
-                raise RareError
-            whole = read(text, wire.Pod)
-            pod = pod_of(whole, self.rules, placed=False, resident=resident)
-            _forget_half(self._fresh)
-            self._fresh[text, labels, resident] = pod
-        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
-        return Candidate(pod, name or "", uid or "", nominated, judged)
-
-    def _learn(
-        self, text: bytes, namespace: Text, labels: bytes, *, ending: bool, resident: bool
-    ) -> Kind:
-        known = self._specs.get((text, namespace, resident))
-        if known is None:
-            known = (text, self._spec(text, namespace, resident=resident))
-            _forget_half(self._specs)
-            self._specs[text, namespace, resident] = known
-        text, spec = known
-        if spec is None:
-            raise RareError
-        named = read(labels, dict[str, str]) if labels not in _ABSENT else {}
-        kind = self.kind_of(
-            objects.Pod(namespace or "default", labels_of(pairs(named)), spec, ending)
-        )
-        _forget_half(self._kinds)
-        self._kinds[text, namespace, labels, ending, resident] = kind
-        return kind
-
-    def _spec(self, text: bytes, namespace: Text, *, resident: bool) -> objects.PodSpec | None:
-        """Read a specification; None when it names a claim after its pod."""
-        if b'"ephemeral"' in text:
-            return None
-        whole = read(text, wire.Pod)
-        whole.metadata = wire.Meta(namespace=namespace)
-        return pod_of(whole, self.rules, placed=True, resident=resident).spec
-
     def kind_of(self, pod: objects.Pod) -> Kind:
         """Return what a pod weighs that was read in full."""
-        spec = pod.spec
-        return Kind(pod, tuple(spec.requests.items()), bool(spec.anti_affinity))
+        requests = dict(pod.spec.requests)
+        cpu, memory = requests.pop("cpu", 0), requests.pop("memory", 0)
+        return Kind(pod, cpu, memory, tuple(requests.items()), bool(pod.spec.anti_affinity))
+
+    def _text(self, found: QuickPod) -> bytes:
+        """Return what pods that weigh the same have in common, labels aside."""
+        meta, spec, status = found.metadata, found.spec, found.status
+        assert meta is not None
+        meta.name = meta.uid = meta.resource_version = None
+        meta.labels = status.conditions = NONE
+        spec.node_name = status.phase = status.nominated_node_name = None
+        if meta.deletion_timestamp is not None:
+            meta.deletion_timestamp = ""
+        return self._encode(found)
+
+    def _meet(self, text: bytes) -> Alike:
+        """Read pods not met before, but for their labels."""
+        try:
+            whole = _whole(text, b"")
+            pod, refused = both_ways(whole, self.rules, resident=_is_resident(whole))
+        except (RareError, ObjectError):  # who reads them in full says what is wrong
+            alike = Alike("", None, terminating=False)
+        else:
+            alike = Alike(pod.namespace, pod.spec, pod.terminating)
+            if refused is not None:
+                alike.refused = Alike(pod.namespace, refused.spec, pod.terminating)
+        self._remember()
+        self._alike[text] = alike
+        return alike
+
+    def _learn(self, alike: Alike, labels: bytes) -> Kind:
+        """Return the kind of such pods with labels not met before."""
+        if alike.spec is None or _SCHEDULER in labels:
+            raise RareError
+        named = own_labels(_words(labels))
+        kind = self.kind_of(objects.Pod(alike.namespace, named, alike.spec, alike.terminating))
+        self._remember()
+        alike.kinds[labels] = kind
+        return kind
+
+    def _remember(self) -> None:
+        """Count one more kind; the older half goes before there are too many."""
+        self._known += 1
+        if self._known > _MOST:
+            _forget_half(self._alike)
+            self._known = sum(1 + len(alike.kinds) for alike in self._alike.values())
 
 
-def _is_resident(meta: Meta) -> bool:
-    """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
-    owners = bytes(meta.owner_references)
-    found = read(owners, list[Owner] | None) if owners else None  # type: ignore[arg-type] # a union
-    if any(each.kind in {"DaemonSet", "Node"} for each in found or ()):
-        return True
-    text = bytes(meta.annotations)
-    return b'"kubernetes.io/config.mirror"' in text or b'"kubernetes.io/config.source"' in text
+def username_of(annotations: Raw) -> str:
+    """Return whose server a pod is, by its annotations; empty when they do not say."""
+    try:
+        found = json.decode(annotations, type=Notes | None) if annotations else None
+    except MsgspecError:
+        return ""
+    return (found.username if found else None) or ""
+
+
+def _whole(text: bytes, labels: bytes) -> wire.Pod:
+    """Read a pod from what it has in common with others, and its labels.
+
+    Raises:
+        RareError: When it names a claim after itself.
+        ObjectError: When something of it cannot be read.
+    """
+    if _NAMED_AFTER in text:
+        raise RareError
+    whole = read(text, wire.Pod)
+    if whole.metadata is None:
+        whole.metadata = wire.Meta()
+    whole.metadata.labels = _words(labels)
+    return whole
+
+
+def _is_resident(pod: wire.Pod) -> bool:
+    return pod.metadata is not None and resident(pod.metadata)
+
+
+def _words(labels: bytes) -> dict[str, str] | None:
+    return read(labels, dict[str, str]) if labels not in _ABSENT else None
+
+
+def _is_refused(conditions: bytes) -> bool:
+    """Tell whether a node refuses a resize; quick for those that say nothing of one."""
+    if b'"PodResizePending"' not in conditions:
+        return False
+    return is_infeasible(read(conditions, list[wire.Condition]))
 
 
 def _is_judged(conditions: bytes) -> bool:
@@ -263,10 +325,9 @@ def _is_judged(conditions: bytes) -> bool:
 
 
 def _forget_half(known: dict[Any, Any]) -> None:
-    """Keep a memory of texts from growing without end: the older half goes."""
-    if len(known) >= _MOST:
-        for old in list(known)[: _MOST // 2]:
-            del known[old]
+    """Keep a memory of texts from growing without end."""
+    for old in list(known)[: len(known) // 2 + 1]:
+        del known[old]
 
 
 class PageMeta(Struct, rename={"resource_version": "resourceVersion", "more": "continue"}):

@@ -17,7 +17,9 @@ from teamspawner.cluster.quick import (
     QuickPod,
     RareError,
     pods_of_page,
+    username_of,
 )
+from teamspawner.cluster.reading import ObjectError
 from teamspawner.cluster.receive import HEADED, RAW_PAGE, Event, HalfError, Head, Receiver
 from teamspawner.cluster.state import OTHERS, State
 
@@ -166,14 +168,17 @@ class PodReceiver(Receiver):
         for pod in pods:
             meta = pod.metadata
             uid = meta.uid if meta is not None else None
-            if listed is not None and uid:
+            if not uid:
+                self._strange(_name_of(meta), "metadata.uid: no uid")
+                continue
+            if listed is not None:
                 listed.add(uid)
             try:
-                changed += put(pod)
-            except RareError:
-                rare.append(uid or "")
+                changed += put(uid, pod)
+            except (RareError, ObjectError):  # reading it in full tells what is wrong
+                rare.append(uid)
             except Exception as error:  # noqa: BLE001 - no object may end the watch
-                self._strange(_name_of(meta), error)
+                self._strange(uid, error)
         if changed:
             self.state.pod_changed()
 
@@ -213,7 +218,7 @@ class PodReceiver(Receiver):
     def put(self, head: Head, raw: Raw) -> None:
         """Take in a pod that could not be read quickly."""
         record = decode_pod(raw, self.state.rules)
-        if self.state.pods.put_record(record, bytes(head.annotations)):
+        if self.state.pods.put_record(record, username_of(head.annotations)):
             self.state.pod_changed()
 
     def drop(self, key: str) -> None:
