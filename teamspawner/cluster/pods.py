@@ -8,12 +8,14 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from teamspawner.capacity.objects import Candidate, NodeState, Resources
+from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
-from teamspawner.cluster.decode import PodRecord
-from teamspawner.cluster.quick import Cut, Kind, Recogniser
+from teamspawner.cluster.decode import FINISHED, PodRecord
+from teamspawner.cluster.quick import Kind, QuickPod, RareError, Recogniser
 
 __all__ = ["OurPod", "Pods"]
+
+_OURS = b'"teamspawner/'
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +98,24 @@ class Pods:
         """Return the uids of all pods held."""
         return {*self._places, *self.waiting}
 
-    def put(self, uid: str, cut: Cut) -> bool:
+    def put(self, uid: str, found: QuickPod) -> bool:
         """Take in a pod as it is now; tell whether that can alter a verdict.
 
         Raises:
             RareError: When it is to be read in full.
             ObjectError: When it cannot be read; then nothing changed.
         """
-        if cut.finished:
+        meta, node = found.metadata, found.spec.node_name
+        assert meta is not None
+        if found.status.phase in FINISHED:
             return self.drop(uid)
-        if cut.ours:
-            return self.put_record(self.recogniser.record(cut), cut.username or "")
-        if cut.node:
-            return self._place(uid, cut.node, self.recogniser.kind(cut))
-        return self._wait(uid, self.recogniser.candidate(cut))
+        labels = bytes(meta.labels)
+        if _OURS in labels:
+            username = meta.annotations.username if meta.annotations else None
+            return self.put_record(self.recogniser.record(found), username or "")
+        if not node:
+            return self._wait(uid, self.recogniser.candidate(found, labels))
+        return self._place(uid, node, self.recogniser.kind(found, labels))
 
     def put_record(self, record: PodRecord, username: str = "") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""

@@ -7,7 +7,6 @@ alter a verdict, as raw JSON; only text not met before is read in full, by
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import MsgspecError, Raw, Struct, ValidationError, field, json
@@ -16,7 +15,7 @@ from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod, own_labels, resident
+from teamspawner.cluster.decode import PodRecord, decode_pod, own_labels, resident
 from teamspawner.cluster.podresources import is_infeasible
 from teamspawner.cluster.podspec import both_ways, pod_of
 from teamspawner.cluster.reading import ObjectError, read
@@ -24,7 +23,6 @@ from teamspawner.cluster.reading import ObjectError, read
 Text = str | None
 NONE = Raw()
 _ABSENT = frozenset({b"", b"null"})
-_OURS = b'"teamspawner/'
 _SCHEDULER = b'"user-scheduler"'
 _NAMED_AFTER = b'"ephemeral"'
 """Marks a volume whose claim bears the name of its pod."""
@@ -122,79 +120,12 @@ class Status(Struct, rename="camel", gc=False, omit_defaults=True):
     allocated_resources: Raw = NONE
 
 
-class Cut(Struct, gc=False):
-    """A pod, cut down to what it is told from others by, and to what it weighs.
-
-    Attributes:
-        version: Its resource version.
-        node: The node it is bound to; None or empty while it is not.
-        finished: Its phase is Succeeded or Failed: it holds nothing any more.
-        ours: It carries a label of ours.
-        labels: As JSON.
-        text: The pod as JSON: what it has in common with all that weigh the same, labels
-            aside; of a pod of ours all of it. Empty when it is finished.
-        conditions: As JSON, where they matter: while it waits, or is being resized.
-        username: Whose server it is.
-    """
-
-    uid: Text
-    name: Text
-    namespace: Text
-    version: Text
-    node: Text
-    finished: bool
-    labels: bytes
-    ours: bool = False
-    text: bytes = b""
-    conditions: bytes = b""
-    nominated: Text = None
-    username: Text = None
-
-
-_encode = json.Encoder().encode
-
-
 class QuickPod(Struct, gc=False, omit_defaults=True):
-    """A pod as it comes. It is cut down while it is read, when the little it takes is at hand."""
+    """A pod, cut down."""
 
-    metadata: Meta | None = None
-    spec: Spec | None = None
-    status: Status | None = None
-    cut: Cut | None = field(default=None, name="#cut")
-
-    def __post_init__(self) -> None:
-        """Keep the cut, and nothing else."""
-        self.cut = self._cut()
-        self.metadata = self.spec = self.status = None
-
-    def _cut(self) -> Cut:
-        meta, spec, status = self.metadata or Meta(), self.spec or Spec(), self.status or Status()
-        labels, finished = bytes(meta.labels), status.phase in FINISHED
-        cut = Cut(
-            meta.uid,
-            meta.name,
-            meta.namespace,
-            meta.resource_version,
-            spec.node_name,
-            finished,
-            labels,
-        )
-        if finished:
-            return cut
-        if _OURS in labels:
-            cut.ours, cut.text = True, _encode(self)
-            cut.username = meta.annotations.username if meta.annotations else None
-            return cut
-        conditions = bytes(status.conditions)
-        if not spec.node_name or b'"PodResizePending"' in conditions:
-            cut.conditions, cut.nominated = conditions, status.nominated_node_name
-        meta.name = meta.uid = meta.resource_version = None
-        meta.labels = status.conditions = NONE
-        spec.node_name = status.phase = status.nominated_node_name = None
-        if meta.deletion_timestamp is not None:
-            meta.deletion_timestamp = ""
-        cut.text = _encode(self)
-        return cut
+    metadata: Meta | None = field(default_factory=Meta)
+    spec: Spec = field(default_factory=Spec)
+    status: Status = field(default_factory=Status)
 
 
 class RareError(Exception):
@@ -247,55 +178,73 @@ class Recogniser:
         self._alike: dict[bytes, Alike] = {}
         self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
         self._known = 0
+        self._encode = json.Encoder().encode
 
-    def kind(self, cut: Cut) -> Kind:
-        """Return what a bound pod weighs.
+    def kind(self, found: QuickPod, labels: bytes) -> Kind:
+        """Return what a bound pod weighs; ``found`` is used up, ``labels`` are its own.
 
         Raises:
             RareError: When such pods are to be read in full.
-            ObjectError: When something of it cannot be read.
         """
-        alike = self._alike.get(cut.text)
+        conditions = found.status.conditions
+        text = self._text(found)
+        alike = self._alike.get(text)
         if alike is None:
-            alike = self._meet(cut.text)
-        if alike.refused is not None and cut.conditions and _is_refused(cut.conditions):
+            alike = self._meet(text)
+        if alike.refused is not None and _is_refused(bytes(conditions)):
             alike = alike.refused
-        kind = alike.kinds.get(cut.labels)
-        return self._learn(alike, cut.labels) if kind is None else kind
+        kind = alike.kinds.get(labels)
+        return self._learn(alike, labels) if kind is None else kind
 
-    def candidate(self, cut: Cut) -> Candidate:
-        """Return a pod that is not bound.
+    def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
+        """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.
 
         Raises:
             RareError: When such pods are to be read in full.
-            ObjectError: When something of it cannot be read.
         """
-        pod = self._fresh.get((cut.text, cut.labels))
+        meta, status = found.metadata, found.status
+        assert meta is not None
+        nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
+        name, uid = meta.name or "", meta.uid or ""
+        text = self._text(found)
+        pod = self._fresh.get((text, labels))
         if pod is None:
-            whole = _whole(cut.text, cut.labels)
+            whole = _whole(text, labels)
             pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(whole))
             if len(self._fresh) >= _MOST:
                 _forget_half(self._fresh)
-            self._fresh[cut.text, cut.labels] = pod
-        judged = b'"PodScheduled"' in cut.conditions and _is_judged(cut.conditions)
-        return Candidate(pod, cut.name or "", cut.uid or "", cut.nominated or "", judged)
+            self._fresh[text, labels] = pod
+        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
+        return Candidate(pod, name, uid, nominated, judged)
 
-    def record(self, cut: Cut) -> PodRecord:
-        """Return a pod of ours with all that identifies it, as ``decode_pod`` does.
+    def record(self, found: QuickPod) -> PodRecord:
+        """Return a pod with all that identifies it, as ``decode_pod`` does.
 
         Raises:
             RareError: When more of it is needed than was kept.
             ObjectError: When something of it cannot be read.
         """
-        if _NAMED_AFTER in cut.text:
+        text = self._encode(found)
+        if _NAMED_AFTER in text:
             raise RareError
-        return decode_pod(cut.text, self.rules)
+        return decode_pod(text, self.rules)
 
     def kind_of(self, pod: objects.Pod) -> Kind:
         """Return what a pod weighs that was read in full."""
         requests = dict(pod.spec.requests)
         cpu, memory = requests.pop("cpu", 0), requests.pop("memory", 0)
         return Kind(pod, cpu, memory, tuple(requests.items()), bool(pod.spec.anti_affinity))
+
+    def _text(self, found: QuickPod) -> bytes:
+        """Return what pods that weigh the same have in common, labels aside."""
+        meta, spec, status = found.metadata, found.spec, found.status
+        assert meta is not None
+        meta.name = meta.uid = meta.resource_version = None
+        meta.labels = status.conditions = NONE
+        spec.node_name = status.phase = status.nominated_node_name = None
+        if meta.deletion_timestamp is not None:
+            meta.deletion_timestamp = ""
+        return self._encode(found)
 
     def _meet(self, text: bytes) -> Alike:
         """Read pods not met before, but for their labels."""
@@ -412,7 +361,7 @@ _raw_page = json.Decoder(RawPage)
 _pod = json.Decoder(QuickPod)
 
 
-def pods_of_page(body: bytes) -> tuple[PageMeta, list[Cut], list[tuple[Raw, str]]]:
+def pods_of_page(body: bytes) -> tuple[PageMeta, list[QuickPod], list[tuple[Raw, str]]]:
     """Read a page of pods: its metadata, the pods, and the odd ones with what is wrong.
 
     Raises:
@@ -423,14 +372,10 @@ def pods_of_page(body: bytes) -> tuple[PageMeta, list[Cut], list[tuple[Raw, str]
     except ValidationError:
         raw = _raw_page.decode(body)
         return (raw.metadata, *_one_by_one(raw.items or []))
-    return page.metadata, _cuts(page.items or ()), []
+    return page.metadata, page.items or [], []
 
 
-def _cuts(pods: Iterable[QuickPod]) -> list[Cut]:
-    return [pod.cut for pod in pods if pod.cut is not None]
-
-
-def _one_by_one(items: list[Raw]) -> tuple[list[Cut], list[tuple[Raw, str]]]:
+def _one_by_one(items: list[Raw]) -> tuple[list[QuickPod], list[tuple[Raw, str]]]:
     good: list[QuickPod] = []
     odd: list[tuple[Raw, str]] = []
     for raw in items:
@@ -438,4 +383,4 @@ def _one_by_one(items: list[Raw]) -> tuple[list[Cut], list[tuple[Raw, str]]]:
             good.append(_pod.decode(raw))
         except ValidationError as error:
             odd.append((raw, str(error)))
-    return _cuts(good), odd
+    return good, odd

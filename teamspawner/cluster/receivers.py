@@ -11,9 +11,10 @@ from msgspec import Raw, Struct, json
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import decode_pod
 from teamspawner.cluster.quick import (
-    Cut,
+    Meta,
     PageMeta,
     PodEvent,
+    QuickPod,
     RareError,
     pods_of_page,
     username_of,
@@ -148,7 +149,9 @@ class PodReceiver(Receiver):
             raise HalfError(str(error)) from error
         return meta, self._page(body, pods, odd)
 
-    def _page(self, body: bytes, pods: list[Cut], odd: list[tuple[Raw, str]]) -> Iterator[None]:
+    def _page(
+        self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
+    ) -> Iterator[None]:
         rare: list[str] = []
         for first in range(0, len(pods), _STEP):
             self._take(pods[first : first + _STEP], rare)
@@ -159,22 +162,23 @@ class PodReceiver(Receiver):
         if rare:
             yield from self._rare(body, set(rare))
 
-    def _take(self, pods: list[Cut], rare: list[str]) -> None:
+    def _take(self, pods: list[QuickPod], rare: list[str]) -> None:
         """Take in a few pods; leave the uids of those that must be read in full."""
         put, listed, changed = self.state.pods.put, self.listed, 0
-        for cut in pods:
-            uid = cut.uid
+        for pod in pods:
+            meta = pod.metadata
+            uid = meta.uid if meta is not None else None
             if not uid:
-                self._strange(_name_of(cut), "metadata.uid: no uid")
+                self._strange(_name_of(meta), "metadata.uid: no uid")
                 continue
             if listed is not None:
                 listed.add(uid)
             try:
-                changed += put(uid, cut)
+                changed += put(uid, pod)
             except (RareError, ObjectError):  # reading it in full tells what is wrong
                 rare.append(uid)
             except Exception as error:  # noqa: BLE001 - no object may end the watch
-                self._strange(_name_of(cut), error)
+                self._strange(uid, error)
         if changed:
             self.state.pod_changed()
 
@@ -199,12 +203,13 @@ class PodReceiver(Receiver):
             return super().event(line)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        cut = event.object.cut
-        if cut is None or event.type not in {"ADDED", "MODIFIED"}:
+        meta = event.object.metadata
+        if meta is None or event.type not in {"ADDED", "MODIFIED"}:
             return super().event(line)
+        version = meta.resource_version or ""
         rare: list[str] = []
-        self._take([cut], rare)
-        return super().event(line) if rare else Event(event.type, cut.version or "")
+        self._take([event.object], rare)
+        return super().event(line) if rare else Event(event.type, version)
 
     def key(self, head: Head) -> str:
         """Pods go by uid: a name is soon used again."""
@@ -226,8 +231,8 @@ class PodReceiver(Receiver):
         return self.state.pods.uids()
 
 
-def _name_of(cut: Cut) -> str:
-    return "/".join(part for part in (cut.namespace, cut.name) if part)
+def _name_of(meta: Meta | None) -> str:
+    return "/".join(part for part in (meta.namespace, meta.name) if part) if meta else ""
 
 
 def receiver_for(kind: str, state: State, tell: Callable[[str], None]) -> Receiver:
