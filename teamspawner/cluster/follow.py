@@ -282,17 +282,16 @@ class Follower:
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
         """Take in events as they come, with a turn for others between slices of work."""
         rest = b""
-        take = self.receiver.event
         begun = time.perf_counter()
         async for chunk in answer.content.iter_any():
-            lines = (rest + chunk).split(b"\n")
-            rest = lines.pop()
-            if len(rest) > _LONGEST_LINE:
-                raise HalfError("an event without end")
-            for line in lines:
-                if not line or line.isspace():
-                    continue
-                event = take(line)
+            end = chunk.rfind(b"\n") + 1
+            if not end:
+                rest += chunk
+                if len(rest) > _LONGEST_LINE:
+                    raise HalfError("an event without end")
+                continue
+            block, rest = rest + chunk[:end], chunk[end:]
+            for event in self.receiver.events(block):
                 if event.type == "ERROR":
                     raise ended(event)
                 yield event

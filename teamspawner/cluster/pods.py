@@ -8,10 +8,11 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
+from teamspawner.capacity.objects import Candidate, NodeState, Resources
 from teamspawner.capacity.objects import Node as NodeValue
 from teamspawner.cluster.decode import FINISHED, PodRecord
-from teamspawner.cluster.quick import Kind, QuickPod, RareError, Recogniser
+from teamspawner.cluster.quick import QuickPod
+from teamspawner.cluster.recognise import Kind, Recogniser
 
 __all__ = ["OurPod", "Pods"]
 

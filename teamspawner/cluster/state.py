@@ -13,8 +13,8 @@ from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
 from teamspawner.cluster.pods import Load, OurPod, Pods
-from teamspawner.cluster.quick import Recogniser
 from teamspawner.cluster.reading import Source, read
+from teamspawner.cluster.recognise import Recogniser
 
 __all__ = ["OTHERS", "State"]
 

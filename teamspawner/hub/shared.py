@@ -39,6 +39,9 @@ class Shared:
     """
 
     def __init__(self, spawner: Any) -> None:
+        # The hub's own code and objects stay. The garbage collector would walk all of them
+        # in one go, again and again, while the cluster is listed.
+        gc.freeze()
         self.ledger = Ledger()
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
@@ -70,9 +73,7 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
         if not self._settled and self.watcher.status().synced:
             self._settled = True
-            # What there is now stays: the hub's code and the cluster. The garbage collector
-            # would walk all of it in one go, for tenths of a second, soon after.
-            gc.freeze()
+            gc.freeze()  # and the cluster stays
 
     async def warm(self, candidates: Iterable[Candidate], snapshot: Snapshot | None) -> None:
         """Judge pods beforehand in small steps, with a turn for others after each.
