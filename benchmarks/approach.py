@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.generate import EVENTS
 
 Result = dict[str, Any]
-_TICK_S = 0.005
+_TICK_S = 0.002
 
 
 class Meter:

@@ -26,8 +26,8 @@ from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["NodeReceiver", "OtherReceiver", "PodReceiver", "PolicyReceiver", "receiver_for"]
 
-_STEP = 25
-"""Pods taken in between two looks at the time."""
+_STEP = 8
+"""Objects taken in between two looks at the time; one of a new kind may take a quarter of a ms."""
 
 
 class NodePage(Struct):
@@ -94,6 +94,8 @@ class QuickReceiver(Receiver, Generic[_Found]):
                 lines = lines or list(filter(bytes.strip, block.split(b"\n")))
                 version = ""
                 yield self.event(lines[index])
+            elif index % _STEP == 0:
+                yield Event(event.type, version)
         if version:
             yield Event("MODIFIED", version)
 

@@ -27,9 +27,6 @@ _ABSENT = frozenset({b"", b"null"})
 _SCHEDULER = b'"user-scheduler"'
 _NAMED_AFTER = b'"ephemeral"'
 """Marks a volume whose claim bears the name of its pod."""
-_MOST = 8192
-"""Kinds of pods kept for recognition, about a kilobyte each."""
-
 _quick_pod = json.Decoder(QuickPod)
 
 
@@ -91,14 +88,20 @@ class Recogniser:
 
     Args:
         rules: The scheduler whose way of counting applies.
+        most: How many kinds of pods to remember, about a kilobyte each; the older half is
+            forgotten before there are more.
+
+    Attributes:
+        known: How many are remembered.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, most: int = 8192) -> None:
         self.rules = rules
+        self.known = 0
+        self._most = most
         self._alike: dict[bytes, Alike] = {}
         self._guesses: dict[str | None, dict[bytes, Guess]] = {}
         self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
-        self._known = 0
         self._encode = json.Encoder().encode
 
     def kind(self, found: QuickPod, labels: bytes) -> Kind:
@@ -162,7 +165,7 @@ class Recogniser:
         if pod is None:
             whole = _whole(text, labels)
             pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(whole))
-            if len(self._fresh) >= _MOST:
+            if len(self._fresh) >= self._most:
                 _forget_half(self._fresh)
             self._fresh[text, labels] = pod
         judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
@@ -226,11 +229,11 @@ class Recogniser:
 
     def _remember(self) -> None:
         """Count one more kind; the older half goes before there are too many."""
-        self._known += 1
-        if self._known > _MOST:
+        self.known += 1
+        if self.known > self._most:
             _forget_half(self._alike)
             self._guesses.clear()
-            self._known = sum(1 + len(alike.kinds) for alike in self._alike.values())
+            self.known = sum(1 + len(alike.kinds) for alike in self._alike.values())
 
 
 def _whole(text: bytes, labels: bytes) -> wire.Pod:
