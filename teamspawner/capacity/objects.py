@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 Resources = Mapping[str, int]
 """Resource name, as Kubernetes spells it, to amount: millicores for ``cpu``, else whole units."""
@@ -176,6 +177,8 @@ class Node:
     """The Ready condition; True while there is none, for nothing is known against the node.
 
     Sizes and words go by it; the scheduler goes by taints."""
+    created: datetime | None = None
+    """When it registered, aware of its zone; None when not told. No rule of the scheduler asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +190,51 @@ class NodeState:
     used: Resources = field(default_factory=lambda: NOTHING)
     repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
     """The pods with required anti-affinity: they can keep others off this and other nodes."""
+    _parts: Parts | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
         object.__setattr__(self, "repelling", repelling)
+        object.__setattr__(self, "_parts", None)
+
+    @property
+    def parts(self) -> Parts:
+        """Its pods by when they would leave; sorted once for all who ask."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", _parts_of(self))
+            assert self._parts is not None
+        return self._parts
 
     def free(self, resource: str) -> int:
         """Allocatable less requests of one resource; may be negative."""
         return self.node.allocatable.get(resource, 0) - self.used.get(resource, 0)
+
+
+class Parts(NamedTuple):
+    """The pods of a node by when they would leave.
+
+    Attributes:
+        ending: Those that are terminating now.
+        lowest: The lowest priority; None on an empty node.
+        emptied: The node with its daemonset and static pods alone.
+    """
+
+    ending: tuple[Pod, ...]
+    lowest: int | None
+    emptied: NodeState
+
+
+def _parts_of(state: NodeState) -> Parts:
+    staying = tuple(pod for pod in state.pods if pod.spec.resident)
+    used: dict[str, int] = {}
+    for pod in staying:
+        for name, amount in pod.spec.requests.items():
+            used[name] = used.get(name, 0) + amount
+    return Parts(
+        tuple(pod for pod in state.pods if pod.terminating),
+        min((pod.spec.priority for pod in state.pods), default=None),
+        state if len(staying) == len(state.pods) else NodeState(state.node, staying, used),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +347,11 @@ class Snapshot:
     as_of: datetime | None = None
     waiting: tuple[Candidate, ...] = ()
     """Unbound, unfinished pods: nominated, just created, or found to fit nowhere."""
+    stranded: tuple[Pod, ...] = ()
+    """Unfinished servers (pods with a label of ours) bound to a node that is not seen.
+
+    They take no room that is seen, but are held by their people until they are gone.
+    """
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()

@@ -8,13 +8,13 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from teamspawner.capacity.objects import Candidate, NodeState, Resources
+from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
 from teamspawner.cluster.decode import FINISHED, PodRecord
 from teamspawner.cluster.quick import QuickPod
 from teamspawner.cluster.recognise import Kind, Recogniser
 
-__all__ = ["OurPod", "Pods"]
+__all__ = ["OurPod", "Pods", "is_ours"]
 
 _OURS = b'"teamspawner/'
 
@@ -147,7 +147,7 @@ class Pods:
         if record.user_scheduler:
             self.schedulers[uid] = (record.namespace, record.user_scheduler)
         labels = record.pod.labels
-        if not any(key.startswith("teamspawner/") for key in labels):
+        if not is_ours(record.pod):
             return
         self.ours[uid] = OurPod(
             record.namespace,
@@ -190,3 +190,8 @@ class Pods:
         if before.kind.repels:
             self.repelling += 1
         return True
+
+
+def is_ours(pod: Pod) -> bool:
+    """Whether a pod carries a label of ours: a server of a hub."""
+    return any(key.startswith("teamspawner/") for key in pod.labels)

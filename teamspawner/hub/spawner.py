@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+from kubernetes_asyncio.client import ApiException
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 from traitlets import default
@@ -110,8 +112,7 @@ class TeamSpawner(Settings, KubeSpawner):
     async def _race(self, inner: asyncio.Future[str]) -> str:
         well = False
         try:
-            look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
-            address = await race(inner, look, self._patience, self._given_up)
+            address = await self._address(inner)
             well = True
         except Refusal as refusal:
             leave_failure_count(self)
@@ -126,6 +127,14 @@ class TeamSpawner(Settings, KubeSpawner):
         finally:
             self.gate.ended(well=well)
         return address
+
+    async def _address(self, inner: asyncio.Future[str]) -> str:
+        """Wait for the address; a refusal for want of room names what there is room for."""
+        look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
+        try:
+            return await race(inner, look, self._patience, self._given_up)
+        except Refusal as refusal:
+            raise await self.gate.with_nearest(refusal) from None
 
     async def listing(self) -> Any:
         """What the owner of this server may have now, as a ``Listing``; for the page's endpoint."""
@@ -223,10 +232,20 @@ class TeamSpawner(Settings, KubeSpawner):
         )
 
     async def poll(self) -> int | None:
-        """Say whether the server runs; a refused start made no pod, and asks nobody."""
+        """Say whether the server runs; a refused start made no pod, and asks nobody.
+
+        While the API server gives no answer nothing is known, so what the hub believes
+        stays: it forgets a server that it takes for stopped, and its person would replace
+        the running pod by starting again.
+        """
         if self.nothing_made:
             return 1
-        status: int | None = await super().poll()
+        try:
+            status: int | None = await super().poll()
+        except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = "runs as before" if self.active else "does not run"
+            self.log.warning("%s: no answer (%s), so it %s", self._log_name, error, said)
+            return None if self.active else 1
         return status
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:

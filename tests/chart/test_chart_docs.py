@@ -48,11 +48,16 @@ def test_every_file_and_link_that_a_page_names_is_there(page):
     assert [n for n in named if not any(list(place.glob(n)) for place in places)] == []
 
 
-@pytest.mark.parametrize("page", [*(f"docs/{page}.md" for page in PAGES), "chart-values/README.md"])
+SPOKEN = [*(f"docs/{page}.md" for page in PAGES), "README.md", "chart-values/README.md"]
+
+
+@pytest.mark.parametrize("page", SPOKEN)
 def test_every_command_of_ours_that_a_page_says_to_type_is_understood(page):
     text = (ROOT / page).read_text()
     lines = re.findall(
-        r"(?:^|[`-] )teamspawner ((?:check|chart|rbac|doctor|explain)[^`\n|>]*)", text, re.MULTILINE
+        r"(?:^|[`-] )teamspawner ((?:check|chart|rbac|doctor|explain)[^`\n|>&]*)",
+        text,
+        re.MULTILINE,
     )
     for line in lines:
         words = line.split()

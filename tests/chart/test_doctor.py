@@ -6,81 +6,36 @@ import asyncio
 import json
 
 import pytest
-import yaml
 
 from teamspawner.cli import main
 from teamspawner.cli.rights import USUAL, manifests
+from tests.chart.build import A100, a_gpu_node, a_map, a_node
 from tests.chart.layers import EXAMPLES
 
 SITE = str(EXAMPLES / "site.yaml")
-A100 = "NVIDIA-A100-SXM4-80GB"
 
 
-def a_node(name="cpu-1", cpu="16", memory="64Gi", labels=None, *, cordoned=False, **devices):
-    room = {"cpu": cpu, "memory": memory, "pods": "110"}
-    room |= {key.replace("__", "/").replace("_", "."): str(n) for key, n in devices.items()}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels or {}},
-        "spec": {"unschedulable": True} if cordoned else {},
-        "status": {
-            "allocatable": room,
-            "conditions": [{"type": "Ready", "status": "True"}],
-        },
-    }
-
-
-def a_gpu_node(name="gpu-1", **fields):
-    labels = {"nvidia.com/gpu.product": A100}
-    return a_node(name, "64", "512Gi", **{"labels": labels, "nvidia_com__gpu": 4, **fields})
-
-
-def a_claim(*modes, namespace="jupyterhub"):
+def a_claim(*modes, namespace="jupyterhub", volume="pv", **spec):
+    more = {"volumeName": volume} if volume else {}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "jupyterhub-shared", "namespace": namespace},
-        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}},
-        "status": {"phase": "Bound"},
+        "spec": {
+            "accessModes": list(modes),
+            "resources": {"requests": {"storage": "1Gi"}},
+            **more,
+            **spec,
+        },
+        "status": {"phase": "Bound" if volume else "Pending"},
     }
 
 
 GOOD = (a_node(), a_gpu_node(), a_claim("ReadWriteMany"))
 
 
-@pytest.fixture
-def doctor(tmp_path, capsys):
-    """Runs the command on a dump of these objects, and reads its JSON."""
-
-    def run(*objects, flags=(), code=None, the_map=None):
-        dump = tmp_path / "dump.json"
-        dump.write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
-        more = []
-        if the_map is not None:
-            path = tmp_path / "map.yaml"
-            path.write_text(the_map if isinstance(the_map, str) else yaml.safe_dump(the_map))
-            more = ["--map", str(path)]
-        ran = main(["doctor", "--dump", str(dump), "--format", "json", *more, *flags])
-        found = json.loads(capsys.readouterr().out)
-        assert found["ok"] is (ran == 0)
-        if code is not None:
-            assert ran == code
-        return found["findings"]
-
-    return run
-
-
 def abouts(findings):
     return [(f["level"], f["about"]) for f in findings]
-
-
-def a_map(tier=None, **parts):
-    return {
-        "tiers": {"small": tier or {"cpu": 1, "memory": "1Gi"}},
-        "teams": {"all": {"groups": ["*"], "tiers": ["small"]}},
-        **parts,
-    }
 
 
 def test_a_cluster_that_serves_the_example_site_has_nothing_wrong(doctor):
@@ -202,6 +157,48 @@ def test_a_claim_whose_volume_is_lost_is_a_fault(doctor):
     lost["status"]["phase"] = "Lost"
     [finding] = doctor(a_node(), lost, the_map=_with_volume(), code=1)
     assert "is lost" in finding["found"]
+
+
+def a_class(name, mode="Immediate"):
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": "nfs.example.org",
+        "volumeBindingMode": mode,
+    }
+
+
+def an_unbound(name=None):
+    return a_claim("ReadWriteMany", volume="", **({"storageClassName": name} if name else {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "level", "told"),
+    [
+        pytest.param("nfs-client", ["b", "a"], "fault", ["does not exist", "a, b"], id="gone"),
+        pytest.param("nfs-client", [], "fault", ["nfs-client", "there is none"], id="none"),
+        pytest.param("a", ["a"], "warning", ["no volume yet", "describe pvc"], id="waits"),
+        pytest.param(None, ["a"], "warning", ["no volume yet", "describe pvc"], id="no-class"),
+    ],
+)
+def test_a_team_volume_that_nobody_provides(doctor, name, classes, level, told):
+    objects = [a_node(), an_unbound(name), *map(a_class, classes)]
+    [finding] = doctor(*objects, the_map=_with_volume())
+    assert finding["level"] == level
+    assert told[0] in finding["found"]
+    assert told[1] in finding["cure"]
+
+
+def test_a_volume_that_the_first_server_brings_is_not_missing(doctor):
+    objects = [a_node(), an_unbound("late"), a_class("late", "WaitForFirstConsumer")]
+    assert doctor(*objects, the_map=_with_volume(), code=0) == []
+
+
+def test_storage_classes_that_were_not_looked_at_are_not_missing(doctor):
+    flags = ["--unseen", "storageclasses"]
+    objects = [a_node(), an_unbound("nfs-client")]
+    assert doctor(*objects, the_map=_with_volume(), flags=flags, code=0) == []
 
 
 def test_claims_that_were_not_looked_at_are_not_missing(doctor):

@@ -101,6 +101,15 @@ def test_affinity_to_a_node_by_name_rejects_the_others_before_any_filter():
     assert why(verdict, "b") == ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
 
 
+@pytest.mark.parametrize(
+    ("operator", "value"), [("NotIn", "x y"), ("Gt", "-1"), ("Lt", "+9"), ("NotIn", "x" * 64)]
+)
+def test_an_expression_with_a_value_that_no_label_can_have_never_holds(operator, value):
+    term = {"matchExpressions": [{"key": "size", "operator": operator, "values": [value]}]}
+    ours = pod(cpu=1, spec=named(term))
+    assert judged([node(labels={"size": "5"})], ours).nodes == ()
+
+
 def test_affinity_to_two_nodes_at_once_conflicts():
     ours = pod(cpu=1, spec=named({"matchFields": fields("a", "b")}))
     assert why(judged([node("a")], ours)) == ["pod affinity terms conflict"]
@@ -376,6 +385,17 @@ def test_a_rule_over_namespaces_not_looked_at_is_not_known():
     ours = pod(cpu=1, spec=rule("podAntiAffinity", namespaceSelector={"matchLabels": {"a": "b"}}))
     assert judged([node()], ours, unseen="namespaces").status is Status.UNKNOWN
     assert judged([node(cpu=0)], ours, unseen="namespaces").status is Status.NEVER
+
+
+@pytest.mark.parametrize(
+    ("version", "nodes"), [("1.33", ("b",)), ("1.34", ()), ("1.36", ()), ("1.37", ("b",))]
+)
+def test_a_rule_for_namespaces_without_a_label_means_all_of_them_in_some_versions(version, nodes):
+    beta = {"kind": "Namespace", "metadata": {"name": "beta", "labels": {"team": "b"}}}
+    cluster = [node("b"), beta, pod("x", on="b", cpu=1, meta=X, namespace="beta")]
+    others = {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["b"]}]}
+    ours = pod(cpu=1, spec=rule("podAntiAffinity", namespaceSelector=others))
+    assert judged(cluster, ours, version=version).nodes == nodes
 
 
 def test_a_companion_may_be_there_unseen():
