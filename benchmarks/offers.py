@@ -59,7 +59,7 @@ def filled(nodes: int, pods: int) -> State:
             allocatable["nvidia.com/gpu"] = 4
         labels = {"kubernetes.io/hostname": name, "nvidia.com/gpu.product": model}
         state._nodes[name] = Node(name, labels, allocatable=allocatable)
-        state._dirty_nodes.add(name)
+        state._dirty_nodes[name] = None
     kinds_of = {id(pod): state.pods.recogniser.kind_of(pod) for pod in (*kinds, holder)}
     for number in range(pods):
         node = f"node-{number % nodes:05d}"

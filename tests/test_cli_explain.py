@@ -90,6 +90,16 @@ def test_explain_tells_offers_with_numbers_and_words(files, capsys):
     assert offers["small", "everyone", None]["options"] == {}
 
 
+def test_a_server_on_a_node_that_is_not_in_the_dump_counts_towards_caps(files, capsys, tmp_path):
+    labels = {"teamspawner/team": "physics", "hub.jupyter.org/username": "eve"}
+    lost = a_pod("eve", "gone", {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": "1"}, labels)
+    other = tmp_path / "lost.json"
+    other.write_text(json.dumps({"kind": "List", "items": [lost]}))
+    _, answer = explained(files, capsys, "--dump", str(other))
+    one = next(o for o in answer["offers"] if o["options"].get("gpus") == "1")
+    assert one["verdict"] == "QUOTA_BLOCKED"
+
+
 def test_explain_tells_why_the_rest_is_hidden(files, capsys):
     _, answer = explained(files, capsys, groups="")
     hidden = {each["slug"]: each["why"] for each in answer["hidden"]}

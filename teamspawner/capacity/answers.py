@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from teamspawner.capacity.context import (
-    Context,
-    against,
-    fits_emptied,
-    nominated_pods,
-    prepare,
-    room,
-    with_pods,
-    without,
-)
-from teamspawner.capacity.filtering import Reasons
-from teamspawner.capacity.judge import resolvable
+from teamspawner.capacity.context import Context, against, nominated_pods, prepare, with_pods
+from teamspawner.capacity.filtering import NO_CHANGE, Reasons
+from teamspawner.capacity.further import Further
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Snapshot
+from teamspawner.capacity.rejected import Rejected
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status, Verdict
+from teamspawner.capacity.view import NOTHING_SEEN, Due, View
 
-__all__ = ["Answers", "since"]
+__all__ = ["Answers"]
 
 _Nominated = Mapping[str, tuple[Pod, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Far:
-    """What a node that says no would answer with fewer pods on it.
-
-    Attributes:
-        preempt: It takes the pod once all of lower priority are gone,
-            so many of them; None when it does not.
-        gentle: The same when only those below zero go.
-        doubt: Without those, only something not looked at stands against it.
-        freeing: It takes the pod once its terminating pods are gone.
-        emptied: The reasons left with daemonset and static pods alone.
-    """
-
-    preempt: int | None
-    gentle: bool
-    doubt: bool
-    freeing: bool
-    emptied: Reasons
 
 
 class Answers:
@@ -58,35 +29,25 @@ class Answers:
 
     Attributes:
         fits: Names of the nodes that take it now, sorted.
-        unsure_nodes: Names of those where only something not looked at stands against it.
-        revision: Grows with every answer that changes.
+        revision: Grows with every answer that may have changed.
     """
 
     def __init__(self, candidate: Candidate, rules: Rules) -> None:
         self.candidate = candidate
         self.rules = rules
         self.fits: list[str] = []
-        self.unsure_nodes: set[str] = set()
         self.revision = 0
         # No object per node and size: a large cluster has tens of thousands of those pairs.
-        self._states: dict[str, NodeState] = {}
         self._rooms: dict[str, int] = {}
-        self._far: dict[str, _Far] = {}
-        self._far_due: set[str] = set()
-        self._rejected: dict[str, Reasons] = {}
         self._count = 0
-        self._preempt: set[str] = set()
-        self._gentle: set[str] = set()
-        self._doubtful: set[str] = set()
-        self._freeing: set[str] = set()
-        self._open: set[str] = set()
-        self._emptied_doubt: set[str] = set()
+        self._further = Further()
+        self._due = Due()
+        self._view = NOTHING_SEEN
         self._ground: object = None
         self._waiting: object = None
         self._context: Context | None = None
-        self._version = -1
-        self._placed: frozenset[str] = frozenset()
-        self._copy: tuple[int, dict[str, Reasons]] | None = None
+        self._nodes: tuple[str, ...] | None = None
+        self._rejected: tuple[int, Mapping[str, Reasons]] | None = None
         self._verdict: tuple[int, Verdict | None] | None = None
 
     @property
@@ -103,48 +64,50 @@ class Answers:
         """Return how many such pods a node takes now."""
         return self._rooms[name]
 
-    def refresh(self, snapshot: Snapshot) -> bool:
-        """Bring the answers up to date; False when the snapshot is older than what was seen."""
-        if snapshot.version < self._version:
-            return False
-        ground = (snapshot.unseen, snapshot.extended_by_class)
-        if ground != self._ground or self._context is None:
-            self._reset(snapshot)
-            self._ground = ground
-        else:
-            changed = since(snapshot, self._version)
-            names = {*changed, *self._placed, *snapshot.placed, *self._renominated(snapshot)}
-            self._refit(names, snapshot)
-            if len(self._states) != len(snapshot.nodes):
-                self._reset(snapshot)
-        self._version, self._placed = snapshot.version, snapshot.placed
-        return True
+    # --- following the cluster ----------------------------------------------------------
 
-    def warm(self, snapshot: Snapshot, nodes: int) -> Iterator[None]:
-        """Ask all nodes of a snapshot for the first time, so many between two steps.
+    def catch_up(self, snapshot: Snapshot, view: View) -> Iterator[None]:
+        """Ask the nodes that differ from those asked last, in steps.
 
-        Nobody else may ask before the last step.
+        Between two steps others may ask about this or any other snapshot. After the last
+        one the answers are those to whichever was asked about last.
 
         Args:
-            snapshot: The one to answer for.
-            nodes: How many of its nodes are asked before each step.
+            snapshot: The cluster.
+            view: Its nodes.
         """
-        self._begin(snapshot)
-        waiting = iter(snapshot.nodes)
-        while names := tuple(islice(waiting, nodes)):
-            self._refit(names, snapshot)
+        self._aim(snapshot, view)
+        while self._due:
+            self._ask(self._due.some())
+            if not self._due and len(self._rooms) != len(self._view.nodes):
+                # a node that went long ago is not among those that changed
+                self._due.add(self._rooms.keys() ^ self._view.nodes.keys())
             yield
-        self._ground = (snapshot.unseen, snapshot.extended_by_class)
-        self._version, self._placed = snapshot.version, snapshot.placed
-        while not self.fits and not self.unsure_nodes and self._far_due:
-            self._look_further(nodes // 4)
+        if not self.fits:
+            yield from self.looking()
+
+    def refresh(self, snapshot: Snapshot, view: View) -> None:
+        """Bring the answers up to date in one go."""
+        for _ in self.catch_up(snapshot, view):
+            pass
+
+    def looking(self) -> Iterator[None]:
+        """Ask the nodes that say no for more, in steps; whoever asks anew goes on with it."""
+        while self._context is not None and not self._due:
+            if not self._further.ask(self._view.nodes, self._context):
+                break
             yield
 
-    def _reset(self, snapshot: Snapshot) -> None:
-        self._begin(snapshot)
-        for name in [name for name in self._states if name not in snapshot.nodes]:
-            self._forget(name)
-        self._refit(snapshot.nodes, snapshot, every=True)
+    def _aim(self, snapshot: Snapshot, view: View) -> None:
+        """Note which nodes are to be asked for a snapshot."""
+        ground = (snapshot.unseen, snapshot.extended_by_class)
+        if self._context is None or ground != self._ground:
+            self._begin(snapshot)
+            self._ground = ground
+            self._due.add(self._rooms, view.nodes)
+        else:
+            self._due.add(self._view.apart(view), self._renominated(snapshot))
+        self._view = view
 
     def _begin(self, snapshot: Snapshot) -> None:
         bare = Snapshot(
@@ -166,80 +129,61 @@ class Answers:
         if before == now:
             return ()
         self._context = replace(self._context, nominated=now)
-        moved = [n for n in {*before, *now} if before.get(n) != now.get(n)]
-        for name in moved:
-            self._forget(name)
-        return moved
+        return [n for n in {*before, *now} if before.get(n) != now.get(n)]
 
-    def _refit(self, names: Iterable[str], snapshot: Snapshot, *, every: bool = False) -> None:
-        context = self._context
+    def _ask(self, names: Iterable[str]) -> None:
+        context, nodes = self._context, self._view.nodes
         assert context is not None
         for name in names:
-            state, known = snapshot.nodes.get(name), self._states.get(name)
-            if state is None:
-                if known is not None:
-                    self._forget(name)
-                continue
-            if known is not None and known is state and not every:
-                continue
-            if known is not None:
-                self._forget(name)
-            reasons = against(state, context)
-            self._keep(name, state, reasons, 0 if reasons else self._room(name, state, context))
+            state = nodes.get(name)
+            if state is not None:
+                self._keep(name, self._room(name, state, context))
+            elif name in self._rooms:
+                self._keep(name, 0)
+                self._further.drop(name)
+                del self._rooms[name]
 
     @staticmethod
     def _room(name: str, state: NodeState, context: Context) -> int:
-        """Return how many such pods a node holds that takes one."""
-        nominated = context.nominated.get(name)
-        return context.fit.room(with_pods(state, nominated) if nominated else state)
+        """Return how many such pods a node takes; 0 when it takes none."""
+        nominated, fit = context.nominated.get(name), context.fit
+        if nominated or context.unsure or context.blocked:
+            if against(state, context):
+                return 0
+            return fit.room(with_pods(state, nominated) if nominated else state)
+        room = fit.room(state)  # what most nodes fail at, and the quickest to tell
+        if room:
+            for each in context.filters:
+                if each is not fit and each(state, NO_CHANGE):
+                    return 0
+        return room
 
-    def _keep(self, name: str, state: NodeState, reasons: Reasons, room: int) -> None:
+    def _keep(self, name: str, room: int) -> None:
         self.revision += 1
-        self._states[name] = state
-        if not reasons:
-            if self.fits and name > self.fits[-1]:
-                self.fits.append(name)
-            else:
-                insort(self.fits, name)
-            self._rooms[name] = room
-            self._count += room
-            return
-        self._rejected[name] = reasons
-        if reasons[-1].unknown and all(reason.unknown for reason in reasons):
-            self.unsure_nodes.add(name)
-        elif all(reason.resolvable or reason.unknown for reason in reasons):
-            self._far_due.add(name)
+        before = self._rooms.get(name, 0)
+        self._rooms[name] = room
+        self._count += room - before
+        if not room:
+            self._further.add(name)
+            if before:
+                del self.fits[bisect_left(self.fits, name)]
+                self._nodes = None
+        elif not before:
+            self._further.drop(name)
+            insort(self.fits, name)
+            self._nodes = None
 
-    def _forget(self, name: str) -> None:
-        if self._states.pop(name, None) is None:
-            return
-        self.revision += 1
-        if name in self._rooms:
-            del self.fits[bisect_left(self.fits, name)]
-            self._count -= self._rooms.pop(name)
-            return
-        del self._rejected[name]
-        self.unsure_nodes.discard(name)
-        self._far_due.discard(name)
-        if self._far.pop(name, None) is not None:
-            for each in self._sets():
-                each.discard(name)
-
-    def _sets(self) -> tuple[set[str], ...]:
-        return (
-            self._preempt,
-            self._gentle,
-            self._doubtful,
-            self._freeing,
-            self._open,
-            self._emptied_doubt,
-        )
+    # --- answering ----------------------------------------------------------------------
 
     def rejected(self) -> Mapping[str, Reasons]:
-        """Return the reasons of all nodes that do not take it, as a copy kept while they stay."""
-        if self._copy is None or self._copy[0] != self.revision:
-            self._copy = (self.revision, self._rejected.copy())
-        return self._copy[1]
+        """Return the reasons of all nodes that do not take it; they stay as they are now."""
+        if self._rejected is None or self._rejected[0] != self.revision:
+            assert self._context is not None
+            found = (
+                Rejected(self._view.nodes, self._context) if self.fits else self._further.rejected()
+            )
+            self._rejected = (self.revision, found)
+        return self._rejected[1]
 
     def verdict(self, snapshot: Snapshot) -> Verdict | None:
         """Return the verdict of a pod of this size for anybody.
@@ -257,103 +201,32 @@ class Answers:
     def _make(self, snapshot: Snapshot) -> Verdict | None:
         rejected = self.rejected()
         if self.fits:
+            if self._nodes is None:
+                self._nodes = tuple(self.fits)
             return Verdict(
                 Status.FITS_NOW,
-                tuple(self.fits),
+                self._nodes,
                 self._count,
                 rejected=rejected,
                 as_of=snapshot.as_of,
             )
-        if self.unsure_nodes:
-            return self._unknown(rejected, self.unsure_nodes, snapshot)
-        found = self.without_room(snapshot, ())
+        if self._further.unsure:
+            doubts = dict.fromkeys(r for each in self._further.doubts() for r in each if r.unknown)
+            return Verdict(
+                Status.UNKNOWN, rejected=rejected, reasons=tuple(doubts), as_of=snapshot.as_of
+            )
+        found = self._further.verdict(snapshot, ())
         return None if found is None else replace(found, rejected=rejected)
 
-    def _unknown(
-        self, rejected: Mapping[str, Reasons], names: Iterable[str], snapshot: Snapshot
-    ) -> Verdict:
-        reasons = dict.fromkeys(r for n in names for r in self._rejected[n] if r.unknown)
-        return Verdict(
-            Status.UNKNOWN, rejected=rejected, reasons=tuple(reasons), as_of=snapshot.as_of
-        )
+    def without_room(self, snapshot: Snapshot, bad: Mapping[str, Reasons]) -> Verdict | None:
+        """Return the verdict when no node but the ``bad`` ones takes the pod.
 
-    def without_room(self, snapshot: Snapshot, bad: Collection[str]) -> Verdict | None:
-        """Return the verdict when no node takes the pod; None when something is not known.
+        None when something is not known.
 
         Args:
             snapshot: The one the answers were refreshed for.
             bad: Nodes that never take it, for reasons besides those known here.
         """
-        self._look_further()
-        preempt = tuple(sorted(name for name in self._preempt if name not in bad))
-        if preempt:
-            return Verdict(
-                Status.FITS_BY_PREEMPTION,
-                preempt=preempt,
-                count=sum(self._far[name].preempt or 0 for name in preempt),
-                placeholder_only=any(name in self._gentle for name in preempt),
-                as_of=snapshot.as_of,
-            )
-        if any(name not in bad for name in self._doubtful):
-            return None
-        if any(name not in bad for name in self._open):
-            freeing = tuple(sorted(name for name in self._freeing if name not in bad))
-            return Verdict(Status.BUSY, count=0, freeing=freeing, as_of=snapshot.as_of)
-        if any(name not in bad for name in self._emptied_doubt):
-            return None
-        return Verdict(Status.NEVER, count=0, as_of=snapshot.as_of)
-
-    def _look_further(self, most: int | None = None) -> None:
-        """Ask the nodes that say no, at most so many, what they would say with fewer pods."""
-        assert self._context is not None
-        for name in [*islice(self._far_due, most)]:
-            self._far_due.discard(name)
-            far = _far(self._states[name], self._rejected[name], self._context)
-            self._far[name] = far
-            marks = (
-                far.preempt is not None,
-                far.gentle,
-                far.doubt,
-                far.freeing,
-                not far.emptied,
-                bool(far.emptied) and all(reason.unknown for reason in far.emptied),
-            )
-            for held, mark in zip(self._sets(), marks, strict=True):
-                if mark:
-                    held.add(name)
-
-
-def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
-    spec = context.candidate.pod.spec
-    preempt: int | None = None
-    gentle = doubt = False
-    lower = _below(state.pods, spec.priority)
-    if lower and spec.preemption_policy != "Never" and resolvable(reasons):
-        left = without(state, lower)
-        against_left = against(left, context, lower)
-        if not against_left:
-            preempt = room(context.candidate, left, context)
-            low = _below(state.pods, min(0, spec.priority))
-            gentle = bool(low) and not against(without(state, low), context, low)
-        doubt = bool(against_left) and all(reason.unknown for reason in against_left)
-    ending = tuple(pod for pod in state.pods if pod.terminating)
-    freeing = bool(ending) and not against(without(state, ending), context, ending)
-    return _Far(preempt, gentle, doubt, freeing, fits_emptied(state, context))
-
-
-def _below(pods: tuple[Pod, ...], priority: int) -> tuple[Pod, ...]:
-    return tuple(pod for pod in pods if pod.spec.priority < priority)
-
-
-def since(snapshot: Snapshot, version: int) -> list[str]:
-    """Return the names of the nodes that changed after a version, latest first.
-
-    ``Snapshot.changed`` is in the order of change, so this costs those nodes alone.
-    """
-    changed = cast("dict[str, int]", snapshot.changed or {})
-    found: list[str] = []
-    for name in reversed(changed):
-        if changed[name] <= version:
-            break
-        found.append(name)
-    return found
+        for _ in self.looking():
+            pass
+        return None if self._further.unsure else self._further.verdict(snapshot, bad)

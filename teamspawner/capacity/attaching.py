@@ -47,6 +47,13 @@ class AttachLimits(Filter):
     snapshot: Snapshot
     counts_attachments: bool
 
+    @property
+    def idle(self) -> bool:
+        """Only a limit can be exceeded; up to 1.31 any node's allocatable may hold one."""
+        if not self.counts_attachments or "csinodes" in self.snapshot.unseen:
+            return False
+        return not any(self.snapshot.storage.attach_limits.values())
+
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
         limits = self._limits(state)

@@ -47,6 +47,13 @@ class Binding(Filter):
     rules: Rules
     by_class: Mapping[str, tuple[Volume, ...]] = field(default_factory=dict)
 
+    @property
+    def idle(self) -> bool:
+        needs = self.needs
+        if needs.unbound or needs.lost_volume:
+            return False
+        return all(v.node_terms is None and v.plugin not in BY_NAME for v in needs.bound)
+
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
         node = state.node

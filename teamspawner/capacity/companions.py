@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from teamspawner.capacity.filtering import Change, Filter, Reasons
 from teamspawner.capacity.matching import pod_term_matches, selects
 from teamspawner.capacity.objects import EMPTY, Labels, Node, NodeState, Pod, PodTerm, Snapshot
+from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason
 
 Pair = tuple[str, str]
@@ -149,7 +150,7 @@ class Companions(Filter):
 
 
 def _ask(term: PodTerm) -> Labels | None:
-    """An incoming pod's namespace selector is resolved to names already, save the empty one."""
+    """An incoming pod's selector is resolved to names already; one that stays sees no labels."""
     return EMPTY if term.namespace_selector is not None else None
 
 
@@ -160,18 +161,22 @@ def _tally(counter: Counter[Pair], terms: Iterable[PodTerm], labels: Labels, ste
             counter[term.topology_key, value] += step
 
 
-def companions(pod: Pod, snapshot: Snapshot) -> Companions | None:
+def companions(pod: Pod, snapshot: Snapshot, rules: Rules) -> Companions | None:
     """Prepare InterPodAffinity.
 
     None when neither the candidate nor any placed pod has a rule that concerns
     it; the scheduler then skips the filter, for nominated pods too.
     """
     labels = snapshot.namespaces.get(pod.namespace, EMPTY)
-    known = {_resolved(t, snapshot) for t in (*pod.spec.affinity, *pod.spec.anti_affinity)}
+    affinity, anti_affinity = (
+        tuple(_resolved(term, snapshot, rules) for term in terms)
+        for terms in (pod.spec.affinity, pod.spec.anti_affinity)
+    )
+    known = bool(affinity or anti_affinity)
     prepared = Companions(
         pod,
-        tuple(_resolved(term, snapshot) for term in pod.spec.affinity),
-        tuple(_resolved(term, snapshot) for term in pod.spec.anti_affinity),
+        affinity,
+        anti_affinity,
         labels,
         Counts(),
         doubt=_doubt(pod, snapshot),
@@ -184,13 +189,17 @@ def companions(pod: Pod, snapshot: Snapshot) -> Companions | None:
     return None
 
 
-def _resolved(term: PodTerm, snapshot: Snapshot) -> PodTerm:
-    """Turn a namespace selector into the names it matches now; an empty one stays, for all."""
+def _resolved(term: PodTerm, snapshot: Snapshot, rules: Rules) -> PodTerm:
+    """Turn a namespace selector into the names it matches now; an empty one stays, for all.
+
+    Some versions keep any selector beside the names, and ask it of no labels at all.
+    """
     selector = term.namespace_selector
     if selector is None or not selector.requirements:
         return term
     names = [n for n, labels in snapshot.namespaces.items() if selects(selector, labels)]
-    return replace(term, namespaces=(*term.namespaces, *names), namespace_selector=None)
+    left = selector if rules.namespace_selectors_stay else None
+    return replace(term, namespaces=(*term.namespaces, *names), namespace_selector=left)
 
 
 def _doubt(pod: Pod, snapshot: Snapshot) -> Reason | None:

@@ -59,7 +59,7 @@ def prepare(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Context:
         binding(claims, snapshot, rules),
         zones(candidate, snapshot),
         spreading(pod, snapshot),
-        companions(pod, snapshot),
+        companions(pod, snapshot, rules),
     ]
     used = tuple(f for f in found if f is not None)
     return Context(

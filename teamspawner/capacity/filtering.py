@@ -36,6 +36,11 @@ class Filter(ABC):
         """True when its answer for a node depends on nothing on other nodes."""
         return True
 
+    @property
+    def idle(self) -> bool:
+        """True when it is known that every node passes, whatever is on it."""
+        return False
+
     @abstractmethod
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         """Return the reasons against this node; empty when it passes."""

@@ -10,36 +10,42 @@ judged in full, once per version.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple
 
-from teamspawner.capacity.answers import Answers, since
-from teamspawner.capacity.companions import Companions
-from teamspawner.capacity.context import Context, against, prepare
-from teamspawner.capacity.filtering import Reasons
-from teamspawner.capacity.filters import Fit, Placement, Ports
+from teamspawner.capacity.answers import Answers
+from teamspawner.capacity.held import Held, dated
 from teamspawner.capacity.judge import judge
 from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.owner import Owner, claims_of
 from teamspawner.capacity.place import best_of, put_on
-from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
-from teamspawner.capacity.spreading import Spreading
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.capacity.view import View
 
 __all__ = ["FitIndex"]
 
-_SHAPES = 256
+_SIZES = 256
 _PEOPLE = 64
 _FULL = 256
-_MAY_END = frozenset({"NodeVolumeLimits", "VolumeRestrictions"})
-"""Filters about volumes of other pods: what they say may end with those pods, even where the
-scheduler calls it unresolvable because evicting them would not help at once."""
-_STEP = 400
-"""Nodes asked between two steps of ``warm``: a millisecond or two."""
 
-_Value = TypeVar("_Value")
+
+class _Known(NamedTuple):
+    """What is remembered of a pod asked about.
+
+    Attributes:
+        size: What tells its size from others.
+        person: What tells its owner from others.
+        plain: Whether a node's answer to it depends on that node alone.
+    """
+
+    pod: Pod
+    size: Hashable
+    person: Hashable
+    plain: bool
+    answers: Answers
+    owner: Owner
 
 
 class FitIndex:
@@ -51,94 +57,77 @@ class FitIndex:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._shapes: OrderedDict[Hashable, Answers] = OrderedDict()
-        self._people: OrderedDict[Hashable, _Person] = OrderedDict()
-        self._full: OrderedDict[Hashable, tuple[Hashable, Candidate, Verdict]] = OrderedDict()
-        self._chosen: OrderedDict[Hashable, str] = OrderedDict()
-        self._keys: OrderedDict[Hashable, tuple[Pod, Hashable, Hashable]] = OrderedDict()
+        self._sizes: Held[Answers] = Held(_SIZES)
+        self._people: Held[Owner] = Held(_PEOPLE)
+        self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
+        self._chosen: Held[str] = Held(_FULL)
+        self._pods: Held[_Known] = Held(4 * _FULL)
+        self._seen: tuple[Snapshot, View | None] | None = None
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Say what the scheduler would do with one pod, alone, at this snapshot."""
-        if snapshot.changed is None or not self._plain(candidate, snapshot):
+        known, view = self._known(candidate.pod), self._view(snapshot)
+        if view is None or not known.plain or candidate.nominated_node:
             return self._judge(candidate, snapshot)
         if "pods" in snapshot.unseen:
             return _counting(snapshot)
-        size, person = self._key(candidate.pod)
-        answers = _kept(self._shapes, size, _SHAPES) or self._add(size, candidate)
-        if not answers.refresh(snapshot):
-            return judge(candidate, snapshot, self.rules)
-        owner = _kept(self._people, person, _PEOPLE)
-        if owner is None:
-            owner = self._people[person] = _Person(self.rules)
-        if not owner.refresh(candidate, snapshot, answers):
-            return self._judge(candidate, snapshot)
-        return owner.verdict(size, answers, snapshot) or self._judge(candidate, snapshot)
+        answers, owner = known.answers, known.owner
+        answers.refresh(snapshot, view)
+        owner.refresh(candidate, snapshot, view, answers)
+        found = owner.verdict(known.size, answers, snapshot) if owner.usable else None
+        return found or self._judge(candidate, snapshot)
 
     def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
-        """Ask a cluster about a size of pod for the first time, in steps of a few milliseconds.
+        """Do beforehand what ``verdict`` would cost, in steps of some tenths of a millisecond.
 
         A caller with others to serve does so between two steps; ``verdict`` answers
-        the same without it, and at any time meanwhile, but asks all nodes in one go. Nothing
-        is done where the answers are there already or are not kept node by node.
+        the same without it, and at any time meanwhile, but asks all nodes that it has to ask
+        in one go. Nothing is done for pods whose answers are not kept node by node.
         """
-        if snapshot.changed is None or "pods" in snapshot.unseen:
+        known, view = self._known(candidate.pod), self._view(snapshot)
+        if view is None or not known.plain or "pods" in snapshot.unseen:
             return
-        size, _ = self._key(candidate.pod)
-        if size in self._shapes or not self._plain(candidate, snapshot):
-            return
-        answers = self._new(candidate)
-        yield from answers.warm(snapshot, _STEP)
-        if size not in self._shapes:
-            _kept(self._shapes, size, _SHAPES)
-            self._shapes[size] = answers
+        yield from known.answers.catch_up(snapshot, view)
+        yield from known.owner.catch_up(candidate, snapshot, view, known.answers)
 
-    def _plain(self, candidate: Candidate, snapshot: Snapshot) -> bool:
-        """Tell whether a node's answer can be kept: it depends on that node alone."""
-        spec = candidate.pod.spec
-        odd = spec.host_ports or spec.gates or spec.spread or spec.affinity or spec.anti_affinity
-        if odd or spec.resource_claims or candidate.nominated_node:
-            return False
-        if any(
-            snapshot.nodes[name].repelling for name in snapshot.placed if name in snapshot.nodes
-        ):
-            return False
-        return "nodes" not in snapshot.unseen and self.rules.speaks_for(spec.scheduler_name)
+    def _view(self, snapshot: Snapshot) -> View | None:
+        """Return the nodes of a snapshot; None when no node's answer can be kept."""
+        if self._seen is None or self._seen[0] is not snapshot:
+            kept = snapshot.changed is not None and "nodes" not in snapshot.unseen
+            placed = (snapshot.nodes.get(name) for name in snapshot.placed)
+            # put there since: what keeps others away is not among what is known of the nodes
+            kept = kept and not any(state is not None and state.repelling for state in placed)
+            self._seen = (snapshot, View.of(snapshot) if kept else None)
+        return self._seen[1]
 
-    def _add(self, key: Hashable, candidate: Candidate) -> Answers:
-        answers = self._shapes[key] = self._new(candidate)
-        return answers
-
-    def _new(self, candidate: Candidate) -> Answers:
-        spec = replace(candidate.pod.spec, volumes=())
-        return Answers(Candidate(Pod("", EMPTY, spec)), self.rules)
-
-    def _key(self, pod: Pod) -> tuple[Hashable, Hashable]:
-        """Return what tells sizes apart, and what tells people apart, of a pod."""
-        known = _kept(self._keys, id(pod), 4 * _FULL)
-        if known is not None and known[0] is pod:
-            return known[1], known[2]
-        size = _size_of(pod.spec)
-        person = (pod.namespace, tuple(sorted(pod.labels.items())), pod.spec.volumes)
-        self._keys[id(pod)] = (pod, size, person)
-        return size, person
+    def _known(self, pod: Pod) -> _Known:
+        """Return what is remembered of a pod, perhaps as one of a size known already."""
+        known = self._pods.get(id(pod))
+        if known is not None and known.pod is pod:
+            return known
+        spec = pod.spec
+        plain = not _odd_of(spec) and self.rules.speaks_for(spec.scheduler_name)
+        size = _size_of(spec)
+        person = (pod.namespace, tuple(sorted(pod.labels.items())), spec.volumes)
+        answers = self._sizes.get(size)
+        if answers is None:
+            bare = Candidate(Pod("", EMPTY, replace(spec, volumes=())))
+            answers = self._sizes.put(size, Answers(bare, self.rules))
+        owner = self._people.get(person) or self._people.put(person, Owner(self.rules))
+        return self._pods.put(id(pod), _Known(pod, size, person, plain, answers, owner))
 
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Judge in full, once per version of the cluster."""
         if snapshot.changed is None or snapshot.placed:
             return judge(candidate, snapshot, self.rules)
-        key = (
-            *self._key(candidate.pod),
-            _odd_of(candidate.pod.spec),
-            candidate.uid or candidate.name,
-        )
-        held, ground = (
-            _kept(self._full, key, _FULL),
-            (snapshot.version, _claims_of(candidate, snapshot)),
-        )
+        known = self._known(candidate.pod)
+        key = (known.size, known.person, candidate.uid or candidate.name)
+        held = self._full.get(key)
+        ground = (snapshot.version, claims_of(candidate, snapshot))
         if held is not None and held[:2] == (ground, candidate):
-            return _dated(held[2], snapshot)
+            return dated(held[2], snapshot)
         verdict = judge(candidate, snapshot, self.rules)
-        self._full[key] = (ground, candidate, verdict)
+        self._full.put(key, (ground, candidate, verdict))
         return verdict
 
     def place(self, snapshot: Snapshot, candidates: Iterable[Candidate]) -> Snapshot:
@@ -158,143 +147,13 @@ class FitIndex:
 
     def _choose(self, candidate: Candidate, snapshot: Snapshot, fitting: tuple[str, ...]) -> str:
         key = (candidate.pod.namespace, candidate.name, candidate.uid)
-        before = _kept(self._chosen, key, _FULL)
+        before = self._chosen.get(key)
         if before is not None:
             index = bisect_left(fitting, before)
             if index < len(fitting) and fitting[index] == before:
                 return before
         best = best_of(candidate, (snapshot.nodes[name] for name in fitting))
-        self._chosen[key] = best
-        return best
-
-
-class _Person:
-    """What somebody's volumes and labels add to the answers that all people share.
-
-    Attributes:
-        bad: Node name to the reasons that only this person's pod has there.
-    """
-
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
-        self.bad: dict[str, Reasons] = {}
-        self._ground: Hashable = None
-        self._context: Context | None = None
-        self._version = -1
-        self._revision = 0
-        self._placed: frozenset[str] = frozenset()
-        self._usable = False
-        self._single = False
-        self._verdicts: OrderedDict[Hashable, tuple[tuple[int, int], Verdict]] = OrderedDict()
-
-    def refresh(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> bool:
-        """Bring the reasons up to date; False when they cannot be kept node by node."""
-        own = _claims_of(candidate, snapshot)
-        ground = (snapshot.cluster_version, snapshot.unseen, own)
-        names: Iterable[str]
-        if ground != self._ground or snapshot.version < self._version:
-            self._ground = ground
-            self._prepare(candidate, snapshot, answers)
-            names = snapshot.nodes
-        else:
-            names = {*since(snapshot, self._version), *self._placed, *snapshot.placed}
-        if self._usable and self._context is not None:
-            self._context = replace(self._context, nominated=answers.nominated)
-            self._refit(names, snapshot, self._context)
-        self._version, self._placed = snapshot.version, snapshot.placed
-        return self._usable
-
-    def _prepare(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
-        self.bad = {}
-        self._revision += 1
-        context = prepare(candidate, snapshot, self.rules)
-        own = tuple(f for f in context.filters if not isinstance(f, Placement | Ports | Fit))
-        disks = [f for f in own if isinstance(f, Restrictions)]
-        self._single = any(f.single for f in disks)
-        self._usable = (
-            context.local
-            and not context.blocked
-            and context.unsure == answers.unsure
-            and not any(isinstance(f, Companions | Spreading) for f in own)
-            and not any(f.disks for f in disks)
-        )
-        self._context = replace(context, filters=own, unsure=()) if own else None
-
-    def _refit(self, names: Iterable[str], snapshot: Snapshot, context: Context) -> None:
-        for name in names:
-            state = snapshot.nodes.get(name)
-            reasons = () if state is None else against(state, context)
-            if reasons != self.bad.get(name, ()):
-                self._revision += 1
-                if reasons:
-                    self.bad[name] = reasons
-                else:
-                    del self.bad[name]
-
-    def verdict(self, size: Hashable, answers: Answers, snapshot: Snapshot) -> Verdict | None:
-        """Return the verdict of both together; None when only judging in full can tell."""
-        if not self.bad and not self._single:
-            return answers.verdict(snapshot)
-        state = (answers.revision, self._revision)
-        held = _kept(self._verdicts, size, _SHAPES)
-        if held is not None and held[0] == state:
-            return _dated(held[1], snapshot)
-        found = self._joined(answers, snapshot)
-        if found is not None:
-            self._verdicts[size] = (state, found)
-        return found
-
-    def _joined(self, answers: Answers, snapshot: Snapshot) -> Verdict | None:
-        bad = self.bad.copy()
-        if any(reason.unknown for reasons in set(bad.values()) for reason in reasons):
-            return None
-        rejected = _Joined(answers.rejected(), bad)
-        fits = tuple(name for name in answers.fits if name not in bad)
-        if fits:
-            count = 1 if self._single else sum(map(answers.room_of, fits))
-            return Verdict(Status.FITS_NOW, fits, count, rejected=rejected, as_of=snapshot.as_of)
-        every = [reason for reasons in set(bad.values()) for reason in reasons]
-        stays = all(not each.resolvable and each.plugin not in _MAY_END for each in every)
-        if answers.unsure_nodes or not stays:
-            return None
-        found = answers.without_room(snapshot, bad)
-        if found is None:
-            return None
-        one = self._single and found.status is Status.FITS_BY_PREEMPTION
-        return replace(found, rejected=rejected, count=1 if one else found.count)
-
-
-class _Joined(Mapping[str, Reasons]):
-    """Reasons that all people share and a person's own, without a copy per person."""
-
-    __slots__ = ("_own", "_shared")
-
-    def __init__(self, shared: Mapping[str, Reasons], own: Mapping[str, Reasons]) -> None:
-        self._shared = shared
-        self._own = own
-
-    def __getitem__(self, name: str) -> Reasons:
-        found = self._shared.get(name, ()) + self._own.get(name, ())
-        if not found:
-            raise KeyError(name)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._shared
-        yield from (name for name in self._own if name not in self._shared)
-
-    def __len__(self) -> int:
-        return len(self._shared) + sum(name not in self._shared for name in self._own)
-
-
-def _kept(held: OrderedDict[Hashable, _Value], key: Hashable, most: int) -> _Value | None:
-    """Return what is held under a key, as the one used last; drop what was not used for long."""
-    found = held.get(key)
-    if found is not None:
-        held.move_to_end(key)
-    elif len(held) >= most:
-        held.popitem(last=False)
-    return found
+        return self._chosen.put(key, best)
 
 
 def _size_of(spec: PodSpec) -> Hashable:
@@ -307,7 +166,21 @@ def _size_of(spec: PodSpec) -> Hashable:
         tuple(sorted(spec.node_selector.items())),
         spec.node_terms,
         spec.tolerations,
+        _odd_of(spec),
     )
+
+
+def _odd_of(spec: PodSpec) -> tuple[Hashable, ...]:
+    """Return what makes a node's answer depend on more than that node; empty for most pods."""
+    odd = (
+        spec.host_ports,
+        spec.affinity,
+        spec.anti_affinity,
+        spec.spread,
+        spec.gates,
+        spec.resource_claims,
+    )
+    return odd if any(odd) else ()
 
 
 def _homeless(candidate: Candidate, snapshot: Snapshot) -> Candidate:
@@ -319,28 +192,8 @@ def _homeless(candidate: Candidate, snapshot: Snapshot) -> Candidate:
     return replace(candidate, pod=replace(candidate.pod, spec=replace(spec, volumes=there)))
 
 
-def _claims_of(candidate: Candidate, snapshot: Snapshot) -> Hashable:
-    """Return the pod's own claims and volumes: the hub may have put a home to be made there.
-
-    All other storage is as ``cluster_version`` says.
-    """
-    storage, namespace = snapshot.storage, candidate.pod.namespace
-    claims = [storage.claims.get((namespace, use.name)) for use in candidate.pod.spec.volumes]
-    return tuple((claim, storage.volumes.get(claim.volume) if claim else None) for claim in claims)
-
-
 def _counting(snapshot: Snapshot) -> Verdict:
     """Answer at once while pods are not seen; asking each node would not tell more."""
     message = "pods not looked at, so what is used is not known"
     reason = Reason("NodeResourcesFit", message, detail="pods", unknown=True)
     return Verdict(Status.UNKNOWN, reasons=(reason,), as_of=snapshot.as_of)
-
-
-def _odd_of(spec: PodSpec) -> Hashable:
-    return (spec.host_ports, spec.affinity, spec.anti_affinity, spec.spread, spec.gates)
-
-
-def _dated(verdict: Verdict, snapshot: Snapshot) -> Verdict:
-    if verdict.as_of == snapshot.as_of:
-        return verdict
-    return replace(verdict, as_of=snapshot.as_of)

@@ -176,6 +176,8 @@ class Node:
     """The Ready condition; True while there is none, for nothing is known against the node.
 
     Sizes and words go by it; the scheduler goes by taints."""
+    created: datetime | None = None
+    """When it registered, aware of its zone; None when not told. No rule of the scheduler asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,11 @@ class Snapshot:
     as_of: datetime | None = None
     waiting: tuple[Candidate, ...] = ()
     """Unbound, unfinished pods: nominated, just created, or found to fit nowhere."""
+    stranded: tuple[Pod, ...] = ()
+    """Unfinished servers (pods with a label of ours) bound to a node that is not seen.
+
+    They take no room that is seen, but are held by their people until they are gone.
+    """
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()

@@ -100,6 +100,15 @@ class Rules:
         return self.minor >= 33
 
     @property
+    def namespace_selectors_stay(self) -> bool:
+        """A new pod's namespace selector is also asked of a namespace without labels (1.34-1.36).
+
+        One such as ``team NotIn (b)`` then means pods of every namespace: the selector is
+        cleared on a copy (``mergeAffinityTermNamespacesIfNotEmpty``).
+        """
+        return 34 <= self.minor <= 36
+
+    @property
     def attributes_classes(self) -> bool:
         """Volumes are told apart by VolumeAttributesClass (on from 1.34)."""
         return self.minor >= 34

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from teamspawner.cli import seen
+from teamspawner.cli import seen, tainted
 from teamspawner.cli.findings import (
     FAULT,
     WARNING,
@@ -21,7 +21,7 @@ from teamspawner.cli.findings import (
     of_groups,
     of_map,
 )
-from teamspawner.cli.mapfile import within
+from teamspawner.cli.mapfile import Given, with_values
 from teamspawner.cli.words import counted
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import Loaded, load
@@ -59,9 +59,11 @@ def run(args: argparse.Namespace) -> int:
 def _examine(args: argparse.Namespace) -> Iterator[Finding]:
     """Everything there is to find, in no order."""
     namespace = args.namespace or _own_namespace()
-    loaded = None
+    loaded, tolerated = None, tainted.CHART
     if args.map:
-        loaded, faults = _map(args.map)
+        given = with_values(args.map)
+        loaded, faults = _map(given)
+        tolerated = tainted.of_values(given.values)
         yield from (_of_fault(fault, FAULT) for fault in faults)
         yield from (_of_fault(each, WARNING) for each in loaded.warnings) if loaded else ()
     if loaded and args.groups is not None:
@@ -78,7 +80,9 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
         cure = "name the nearest one: TeamSpawner.scheduler_version"
         yield Finding(WARNING, "scheduler", look.rules.warning, cure)
     yield from of_cluster(look.snapshot)
-    yield from of_map(loaded.map, look.snapshot, namespace) if loaded else ()
+    if loaded:
+        yield from of_map(loaded.map, look.snapshot, namespace)
+        yield from tainted.kept_away(loaded.map, look.snapshot, tolerated)
 
 
 def _own_namespace() -> str:
@@ -89,9 +93,9 @@ def _own_namespace() -> str:
         return os.environ.get("POD_NAMESPACE") or "jupyterhub"
 
 
-def _map(path: str) -> tuple[Loaded | None, tuple[Fault, ...]]:
+def _map(given: Given) -> tuple[Loaded | None, tuple[Fault, ...]]:
     try:
-        return load(within(path)), ()
+        return load(given.map), ()
     except MapError as error:
         return None, error.faults
 

@@ -11,11 +11,14 @@ from teamspawner import units
 from teamspawner.capacity import judge, place
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
+from teamspawner.capacity.verdict import Status
 from teamspawner.cli import seen
-from teamspawner.cli.mapfile import within
+from teamspawner.cli.mapfile import with_values
+from teamspawner.cli.tainted import kept_away, of_values
 from teamspawner.cli.words import instant
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
+from teamspawner.offers.amounts import requests_json
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.model import Listing, Offer, Person
@@ -45,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     if args.map == "-" and "-" in args.dump:
         raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
     try:
-        parsed = load(within(args.map)).map
+        given = with_values(args.map)
+        parsed = load(given.map).map
         cluster = seen.look(COMMAND, args)
     except MapError as error:
         seen.tell(COMMAND, f"the map cannot be used:\n{error}")
@@ -55,6 +59,11 @@ def run(args: argparse.Namespace) -> int:
     groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
     listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
     print(_json(listing) if args.format == "json" else _text(listing))
+    never = {f"tiers.{o.tier}" for o in listing.offers if o.verdict.status is Status.NEVER}
+    kept = kept_away(parsed, cluster.snapshot, of_values(given.values)) if never else ()
+    for each in kept:
+        if each.about in never:
+            seen.tell(COMMAND, f"{each.about}: {each.found}; {each.cure}")
     return 0
 
 
@@ -116,15 +125,6 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "alternative": {"slug": nearest.slug, "options": dict(nearest.options)}
         if nearest
         else None,
-    }
-
-
-def requests_json(requests: Resources) -> dict[str, Any]:
-    """Requests with their units in the names."""
-    return {
-        "cpu_millicores": requests.get("cpu", 0),
-        "memory_bytes": requests.get("memory", 0),
-        "accelerators": {name: amount for name, amount in requests.items() if is_accelerator(name)},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -47,17 +47,34 @@ def within(path: str) -> bytes | dict[str, Any]:
     Raises:
         OSError: When the file cannot be read.
     """
-    return _inner(read_source(path))
+    return with_values(path).map
 
 
-def _inner(source: bytes) -> bytes | dict[str, Any]:
-    """The map within chart values; anything else as it came, for ``load`` to judge."""
+class Given(NamedTuple):
+    """What a command was given as a map.
+
+    Attributes:
+        map: For ``load``: the text as it came, or the map within chart values.
+        values: The chart values around it; empty when it is a map alone.
+    """
+
+    map: bytes | dict[str, Any]
+    values: dict[str, Any]
+
+
+def with_values(path: str) -> Given:
+    """A map with the chart values that it lies in; anything else is left for ``load`` to judge.
+
+    Raises:
+        OSError: When the file cannot be read.
+    """
+    source = read_source(path)
     if b"custom" not in source or len(source) > MOST_BYTES:
-        return source
+        return Given(source, {})
     try:
         whole = yaml.safe_load(source)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return source
+        return Given(source, {})
     custom = whole.get("custom") if isinstance(whole, dict) else None
     inside = custom.get("teamspawner") if isinstance(custom, dict) else None
-    return inside if isinstance(inside, dict) else source
+    return Given(inside, whole) if isinstance(inside, dict) else Given(source, {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -74,6 +75,7 @@ def node_of(found: wire.Node) -> objects.Node:
         ObjectError: When it has no name, or an amount cannot be read.
     """
     meta = meta_of(found.metadata)
+    born = found.metadata.creation_timestamp if found.metadata else None
     spec, status = found.spec or wire.NodeSpec(), found.status or wire.NodeStatus()
     # The API's default (SetDefaults_NodeStatus): what says nothing else offers all it has.
     offered = status.capacity if status.allocatable is None else status.allocatable
@@ -87,7 +89,17 @@ def node_of(found: wire.Node) -> objects.Node:
         unschedulable=bool(spec.unschedulable),
         allocatable=resources_of(tuple(sorted(allocatable.items()))),
         ready=all(c.status == "True" for c in status.conditions or () if c.type == "Ready"),
+        created=_instant(born),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    """Read a time as the API writes it; None for one that is absent or cannot be read."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def decode_pod(source: Source, rules: Rules) -> PodRecord:

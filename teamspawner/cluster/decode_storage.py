@@ -110,7 +110,11 @@ def decode_volume(source: Source) -> Volume:
 
 
 def _built_in(spec: stored.VolumeSpec) -> tuple[str, str]:
-    """Return the built-in driver of a volume and the disk it names; empty without one."""
+    """Return the built-in driver of a volume and the disk it names; empty without one.
+
+    Of Azure's disks only managed ones have been taken over by a CSI driver; unsaid,
+    the API takes them for shared (defaults of ``core/v1``).
+    """
     found = {
         "awsElasticBlockStore": spec.aws_elastic_block_store,
         "gcePersistentDisk": spec.gce_persistent_disk,
@@ -119,6 +123,8 @@ def _built_in(spec: stored.VolumeSpec) -> tuple[str, str]:
     }
     for field, disk in found.items():
         if disk is not None:
+            if field == "azureDisk" and (disk.kind or "").lower() != "managed":
+                return "", ""
             return BY_FIELD[field].name, disk_name(disk)
     return "", ""
 

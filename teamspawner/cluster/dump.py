@@ -31,6 +31,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import PodRecord, decode_node, decode_pod
+from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.errors import TeamSpawnerError
 
@@ -271,9 +272,11 @@ def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
         name: NodeState(node, tuple(pods := build.pods.get(name, [])), total(pods))
         for name, node in build.nodes.items()
     }
+    elsewhere = (pods for name, pods in build.pods.items() if name not in build.nodes)
     return Snapshot(
         nodes=states,
         waiting=tuple(build.waiting),
+        stranded=tuple(pod for pods in elsewhere for pod in pods if is_ours(pod)),
         storage=Storage(
             claims=build.claims,
             volumes=build.volumes,

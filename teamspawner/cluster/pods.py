@@ -14,7 +14,7 @@ from teamspawner.cluster.decode import FINISHED, PodRecord
 from teamspawner.cluster.quick import Kind, QuickPod, RareError, Recogniser
 from teamspawner.cluster.reading import ObjectError
 
-__all__ = ["OurPod", "Pods"]
+__all__ = ["OurPod", "Pods", "is_ours"]
 
 _OURS = b'"teamspawner/'
 _SCHEDULER = b'"user-scheduler"'
@@ -161,7 +161,7 @@ class Pods:
         if record.user_scheduler:
             self.schedulers[uid] = (record.namespace, record.user_scheduler)
         labels = record.pod.labels
-        if not any(key.startswith("teamspawner/") for key in labels):
+        if not is_ours(record.pod):
             return
         self.ours[uid] = OurPod(
             record.namespace,
@@ -204,6 +204,11 @@ class Pods:
         if before.kind.repels:
             self.repelling += 1
         return True
+
+
+def is_ours(pod: Pod) -> bool:
+    """Whether a pod carries a label of ours: a server of a hub."""
+    return any(key.startswith("teamspawner/") for key in pod.labels)
 
 
 def _username(annotations: bytes) -> str:

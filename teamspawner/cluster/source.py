@@ -27,6 +27,8 @@ class Settings:
         streamed: Take the list as a stream where the server can; False always asks for pages.
         stream_silence_s: A streamed list that stalls so long is asked for in pages instead.
         period_s: How long one watch lasts before the server ends it.
+        rights_s: The same for nodes and pods. The server looks at rights when a watch
+            begins, so rights that are taken away show after this time at the latest.
     """
 
     page: int = 250
@@ -38,6 +40,7 @@ class Settings:
     streamed: bool = True
     stream_silence_s: float = 15.0
     period_s: int = 420
+    rights_s: int = 110
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from teamspawner.capacity.objects import Node, NodeState, Snapshot, Storage
+from teamspawner.capacity.objects import Node, NodeState, Pod, Snapshot, Storage
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
-from teamspawner.cluster.pods import Load, OurPod, Pods
+from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
 from teamspawner.cluster.quick import Recogniser
 from teamspawner.cluster.reading import Source, read
 
@@ -56,8 +56,9 @@ class State:
     _nodes: dict[str, Node] = field(default_factory=dict)
     _states: dict[str, NodeState] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
+    _stranded: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
-    _dirty_nodes: set[str] = field(default_factory=set)
+    _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
     _repelling: int = 0
     _waiting_version: int = -1
@@ -79,14 +80,14 @@ class State:
         if self._nodes.get(node.name) == node:
             return False
         self._nodes[node.name] = node
-        self._dirty_nodes.add(node.name)
+        self._dirty_nodes[node.name] = None
         return self._grow()
 
     def drop_node(self, name: str) -> bool:
         """Forget a node; tell whether it was held."""
         if self._nodes.pop(name, None) is None:
             return False
-        self._dirty_nodes.add(name)
+        self._dirty_nodes[name] = None
         return self._grow()
 
     def node_names(self) -> set[str]:
@@ -184,6 +185,7 @@ class State:
             version=self.version,
             as_of=as_of,
             waiting=tuple(self.pods.waiting.values()),
+            stranded=tuple(pod for pods in self._stranded.values() for pod in pods),
             storage=self._storage(),
             namespaces=self._namespaces(),
             unseen=frozenset(self.unseen),
@@ -201,20 +203,32 @@ class State:
         Called now and then while much changes, a snapshot stays cheap.
         """
         dirty = self._dirty_nodes
-        dirty |= self.pods.dirty
+        dirty.update(dict.fromkeys(self.pods.dirty))
         self.pods.dirty.clear()
+        if dirty and self._last_of == self.version:
+            self.version += 1  # what the last snapshot showed of these nodes was older
         for _ in range(len(dirty) if most is None else min(most, len(dirty))):
-            name = dirty.pop()
+            name = dirty.popitem()[0]
             node = self._nodes.get(name)
+            self._note_stranded(name, seen=node is not None)
             if node is not None:
                 self._states[name] = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
             elif self._states.pop(name, None) is None:
-                continue  # pods on a node that is not seen count nowhere
+                continue  # pods on a node that is not seen take no room
             self._changed.pop(name, None)
             self._changed[name] = self.version
         if len(self._changed) > 2 * len(self._states) + _FORGOTTEN:
             self._changed = {n: v for n, v in self._changed.items() if n in self._states}
         return bool(dirty)
+
+    def _note_stranded(self, name: str, *, seen: bool) -> None:
+        """Keep the servers that are bound to a node of this name while there is none."""
+        load = None if seen else self.pods.loads.get(name)
+        servers = tuple(filter(is_ours, load.pods)) if load else ()
+        if servers:
+            self._stranded[name] = servers
+        elif self._stranded:
+            self._stranded.pop(name, None)
 
     def _storage(self) -> Storage:
         held, last = self._others, self._last.storage

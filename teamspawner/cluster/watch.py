@@ -204,7 +204,7 @@ class Watcher:
                     receiver,
                     connection,
                     session,
-                    self._settings,
+                    self._settings_of(kind),
                     self._tell,
                     self._notice,
                 )
@@ -221,6 +221,10 @@ class Watcher:
         if kind in POLICIES and self._namespace:
             return replace(source, path=f"/api/v1/namespaces/{self._namespace}/{kind}")
         return source
+
+    def _settings_of(self, kind: str) -> Settings:
+        given = self._settings
+        return replace(given, period_s=given.rights_s) if kind in FIRST else given
 
     async def _follow(self, kind: str, follower: Follower) -> None:
         """Follow a kind; those needed by few pods begin when nodes and pods are known."""

@@ -173,10 +173,16 @@ class NodeStatus(Wire):
     conditions: list[Condition] | None = None
 
 
+class NodeMeta(Meta, rename="camel"):
+    """A node's metadata."""
+
+    creation_timestamp: Text = None
+
+
 class Node(Wire):
     """A node."""
 
-    metadata: Meta | None = None
+    metadata: NodeMeta | None = None
     spec: NodeSpec | None = None
     status: NodeStatus | None = None
 
@@ -275,6 +281,7 @@ class Disk(Wire, rename="camel"):
     monitors: Names = None
     pool: Text = None
     image: Text = None
+    kind: Text = None
     read_only: bool | None = None
 
 

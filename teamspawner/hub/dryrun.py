@@ -126,8 +126,6 @@ class DryRun:
                     _preload_content=False,
                 )
                 body = await response.read()
-        except ApiException as error:
-            return self._refused(error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._barred_until = self._clock() + AWAY_S
             return Answer(Outcome.NOT_ASKED, detail=type(error).__name__)
@@ -139,7 +137,10 @@ class DryRun:
             error = ApiException(status=status)
             error.body = body.decode(errors="replace")
             return self._refused(error)
-        return Answer(Outcome.ACCEPTED, json.loads(body))
+        pod = _pod_in(body)
+        if pod is None:
+            return Answer(Outcome.NOT_ASKED, detail="the answer is no pod")
+        return Answer(Outcome.ACCEPTED, pod)
 
     def _refused(self, error: ApiException) -> Answer:
         message = api_message(error)
@@ -156,6 +157,17 @@ class DryRun:
     def _forget(self, now: float) -> None:
         for key in [key for key, kept in self._answers.items() if now >= kept[0]]:
             del self._answers[key]
+
+
+def _pod_in(body: bytes) -> Mapping[str, Any] | None:
+    """The pod that was answered; None when something else was, as a proxy between may do."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    parts = ("metadata", "spec")
+    whole = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in parts)
+    return found if whole else None
 
 
 def _shape(pod: Mapping[str, Any], own_claims: frozenset[str]) -> str:

@@ -6,7 +6,6 @@ from the same desk.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,15 +20,16 @@ from teamspawner.hub.devices import check
 from teamspawner.hub.known import Known
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import in_turns
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
+from teamspawner.offers.alternatives import told
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
-from teamspawner.offers.model import Choice, Listing, Person
+from teamspawner.offers.model import Alternative, Choice, Listing, Person
 from teamspawner.offers.reservations import Reservation
+from teamspawner.offers.scene import Leftover
 
 __all__ = ["Gate"]
 
@@ -38,6 +38,9 @@ LARGEST_REQUEST = 2**16
 
 EMPTY_BUT_NO_OBJECT = frozenset({b"[]", b'""', b"0", b"0.0", b"false"})
 """JSON that JupyterHub 6 takes for no options at all, though it is no set of names and values."""
+
+NO_ROOM = frozenset({"busy", "quota"})
+"""Reasons for which a start ends though the gate let it pass, and something else may fit."""
 
 CLICK_ONLY = "A link alone does not start this. Press Start on the page."
 KEPT_AFTER_START_S = 600.0
@@ -70,18 +73,24 @@ class Gate:
         shared, person = self._known.shared(), self._known.person()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        scene = self._known.scene(profiles)
-        await in_turns(desk.warm(scene))
-        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
-        listing = desk.listing(person, self._known.scene(profiles))
+        await shared.turns.work(desk.warm(self._known.scene(profiles)))
+        await self._make(desk.plan(person, self._known.scene(profiles)))
+        listing = await shared.turns.work(desk.listed(person, self._known.scene(profiles)))
         metrics.offered(listing.offers)
         return listing
 
-    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
-        """Make the pods of what will be judged, and judge each once, in small steps."""
-        pods, shared = self._known.shapes(), self._known.shared()
+    async def _make(self, plan: tuple[Choice, ...]) -> None:
+        """Make the pods of choices that have none."""
+        pods = self._known.shapes()
         await pods.make([choice for choice in plan if pods.known(choice) is None])
-        await shared.warm(map(self._known.pod_for, plan), self._known.scene(profiles).snapshot)
+
+    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
+        """Make the pods of what will be judged in one go, and judge each once, in small steps."""
+        await self._make(plan)
+        scene = self._known.scene(profiles)
+        if scene.snapshot is not None:
+            steps = self._known.warm_all(map(scene.pod_for, plan), scene.snapshot)
+            await self._known.shared().turns.work(steps)
 
     async def page(self, _spawner: Any) -> str:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
@@ -90,7 +99,6 @@ class Gate:
         linked, self.linked = self.linked, None
         with metrics.PAGE_SECONDS.time():
             listing = await self.listing()
-            await asyncio.sleep(0)  # judging and rendering are each enough for one turn
             return form(self._spawner, listing, linked)
 
     async def from_link(self, options: Any) -> Any:
@@ -149,7 +157,7 @@ class Gate:
         shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await in_turns(desk.warm(self._known.scene(profiles)))
+        await shared.turns.work(desk.warm(self._known.scene(profiles)))
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)
@@ -242,6 +250,26 @@ class Gate:
             metrics.refused(refusal.reason, *refusal.wanted)
         else:
             metrics.refused(refusal.reason, choice.tier, choice.model, choice.team)
+
+    async def with_nearest(self, refusal: Refusal) -> Refusal:
+        """Name the nearest that fits, in the refusal of a start that found no room after all."""
+        if self.choice is None or refusal.reason not in NO_ROOM:
+            return refusal
+        try:
+            found = await self._nearest(self.choice)
+        except Refusal:  # the admin's own list of profiles fails by now
+            return refusal
+        said = told(refusal.sentence, found)
+        return Refusal(refusal.status_code, refusal.reason, said)
+
+    async def _nearest(self, choice: Choice) -> Alternative | None:
+        """The nearest to a choice, as if what its start holds were given back already."""
+        shared, person = self._known.shared(), self._known.person()
+        shared.ledger.release(self.token)
+        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
+        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
+        scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
+        return desk.nearest(person, choice, scene)
 
     def ended(self, *, well: bool) -> None:
         """A start is over; its place is kept until the pod is seen, or given back at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -12,14 +13,20 @@ from teamspawner.hub.culling import default_times
 from teamspawner.hub.home import with_home
 from teamspawner.hub.leftover import leftover_of
 from teamspawner.hub.pods import Pods
+from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.map.groups import is_member
 from teamspawner.offers.choices import plain_pod
+from teamspawner.offers.desk import BROKEN
 from teamspawner.offers.model import Choice, Person
 from teamspawner.offers.profiles import may_see
 from teamspawner.offers.scene import Scene
 
 __all__ = ["Known"]
+
+MOST_TOLD = 200
+_TOLD: set[str] = set()
+"""Faults of the admin's own profiles told already, by any spawner of this process."""
 
 
 class Known:
@@ -38,6 +45,7 @@ class Known:
             snapshot=with_home(seen, spawner) if seen is not None else None,
             verdict=self.judge,
             pod_for=self.pod_for,
+            warm=self.warm,
             place=shared.index.place,
             held=shared.ledger.held,
             stale=shared.stale,
@@ -54,6 +62,20 @@ class Known:
         found = self.shapes().admission(candidate)
         return found or self.shared().index.verdict(candidate, snapshot)
 
+    def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
+        """Do what ``judge`` would cost in small steps."""
+        if self.shapes().admission(candidate) is None:
+            yield from self.shared().index.warm(candidate, snapshot)
+
+    def warm_all(
+        self, candidates: Iterable[Candidate], snapshot: Snapshot
+    ) -> Generator[None, None, None]:
+        """The same for several pods."""
+        for each in candidates:
+            yield from self.warm(each, snapshot)
+            self.judge(each, snapshot)  # pods whose answers are not kept node by node are, too
+            yield
+
     def pod_for(self, choice: Choice) -> Candidate:
         """The very pod of a choice where it was made, else one of the choice's own numbers."""
         shaped = self.shapes().known(choice)
@@ -64,16 +86,33 @@ class Known:
         return plain_pod(choice, self._spawner.namespace)
 
     async def profiles(self) -> list[dict[str, Any]] | None:
-        """The admin's own profiles for this person; None when the admin set none at all."""
-        spawner = self._spawner
-        found = spawner.admin_profiles
-        if not found:
+        """The admin's own profiles for this person; None when the admin set none at all.
+
+        Raises:
+            Refusal: 503, when the admin's function fails or lists what is no profile.
+        """
+        if not self._spawner.admin_profiles:
             return None
+        try:
+            return await self._own_profiles(self._spawner.admin_profiles)
+        except Exception as error:  # noqa: BLE001 - the admin's own function may raise anything
+            self._tell_broken(error)
+            raise Refusal(503, "profiles", BROKEN) from None
+
+    async def _own_profiles(self, found: Any) -> list[dict[str, Any]]:
+        spawner = self._spawner
         if callable(found):
             found = await maybe_future(found(spawner))
         listed = spawner._get_initialized_profile_list(_as_list(found))
         held = tuple(group.name for group in spawner.user.groups)
         return may_see(listed, lambda patterns: self.bypass() or is_member(patterns, held))
+
+    def _tell_broken(self, error: Exception) -> None:
+        """Tell the admin once of each fault; every page and every start meets it."""
+        said = f"{type(error).__name__}: {error}"
+        if len(_TOLD) < MOST_TOLD and said not in _TOLD:
+            _TOLD.add(said)
+            self._spawner.log.error("KubeSpawner.profile_list cannot be used", exc_info=error)
 
     def person(self) -> Person:
         """The owner of the server, as groups stand now."""

@@ -82,8 +82,8 @@ class Pods:
 
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
         """Make the pods of these choices."""
-        wanted = list(choices)
-        made = await asyncio.gather(*(self._shape(choice, fresh=fresh) for choice in wanted))
+        wanted, turn = list(choices), asyncio.Lock()
+        made = await asyncio.gather(*(self._shape(each, turn, fresh=fresh) for each in wanted))
         now = self._clock()
         self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
         for choice, shaped in zip(wanted, made, strict=True):
@@ -104,8 +104,10 @@ class Pods:
             _TOLD.add(shaped.detail)
             self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
-    async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
+    async def _shape(self, choice: Choice, turn: asyncio.Lock, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
+        async with turn:  # each is written in a turn of its own: a page may need dozens
+            await asyncio.sleep(0)
         try:
             written = await manifest(self._spawner, choice)
         except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything
@@ -114,13 +116,29 @@ class Pods:
         if self._dry_run is not None:
             own = frozenset({self._spawner.pvc_name})
             asked = await self._dry_run.ask(namespace, written, own, fresh=fresh)
-        pod = _personal(asked.pod, written, self._spawner.pvc_name)
-        metadata = {**pod["metadata"], "namespace": namespace, "name": written["metadata"]["name"]}
         try:
-            found = candidate({**pod, "metadata": metadata}, self.rules)
+            found = self._candidate(asked.pod, written)
         except ObjectError as error:
             return _unwritable(error)
         return Shaped(found, _admission(asked), asked.detail)
+
+    def _candidate(
+        self, answered: Mapping[str, Any] | None, written: Mapping[str, Any]
+    ) -> Candidate:
+        """Read what admission made of a manifest, or the manifest where that cannot be read.
+
+        Raises:
+            ObjectError: When neither can.
+        """
+        spawner = self._spawner
+        own = {"namespace": spawner.namespace, "name": written["metadata"]["name"]}
+        pod = _personal(answered, written, spawner.pvc_name)
+        try:
+            return candidate({**pod, "metadata": {**pod["metadata"], **own}}, self.rules)
+        except ObjectError:
+            if answered is None:
+                raise
+            return self._candidate(None, written)
 
 
 def _personal(

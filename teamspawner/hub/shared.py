@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from teamspawner.capacity.index import FitIndex
-from teamspawner.capacity.objects import Candidate, Snapshot
+from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.source import Held, MapSource
+from teamspawner.hub.turns import Turns
 from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.reservations import Ledger
 
-__all__ = ["Shared", "in_turns", "shared_by"]
+__all__ = ["Shared", "shared_by"]
 
 POLICIES = ("resourcequotas", "limitranges")
 FIRST_SYNC_S = 1.0
@@ -36,10 +37,12 @@ class Shared:
         ledger: The starts under way whose pods are not seen yet.
         watcher: The cluster.
         dry_run: Asks the API server about pods, and remembers.
+        turns: Cuts work that is long on a large cluster.
     """
 
     def __init__(self, spawner: Any) -> None:
         self.ledger = Ledger()
+        self.turns = Turns()
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
             rules=named_rules(spawner),
@@ -73,19 +76,6 @@ class Shared:
             # What there is now stays: the hub's code and the cluster. The garbage collector
             # would walk all of it in one go, for tenths of a second, soon after.
             gc.freeze()
-
-    async def warm(self, candidates: Iterable[Candidate], snapshot: Snapshot | None) -> None:
-        """Judge pods beforehand in small steps, with a turn for others after each.
-
-        The first look at a large cluster takes many milliseconds a size; all later ones
-        cost what changed since.
-        """
-        if snapshot is None:
-            return
-        for each in candidates:
-            await in_turns(self.index.warm(each, snapshot))
-            self.index.verdict(each, snapshot)
-            await asyncio.sleep(0)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -140,12 +130,6 @@ class Shared:
     def now() -> float:
         """The clock of reservations, in seconds."""
         return time.monotonic()
-
-
-async def in_turns(steps: Iterable[None]) -> None:
-    """Do work in steps, with a turn for everybody else of the event loop after each."""
-    for _ in steps:
-        await asyncio.sleep(0)
 
 
 _ALL: MutableMapping[asyncio.AbstractEventLoop, Shared] = WeakKeyDictionary()

@@ -110,8 +110,7 @@ class TeamSpawner(Settings, KubeSpawner):
     async def _race(self, inner: asyncio.Future[str]) -> str:
         well = False
         try:
-            look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
-            address = await race(inner, look, self._patience, self._given_up)
+            address = await self._address(inner)
             well = True
         except Refusal as refusal:
             leave_failure_count(self)
@@ -126,6 +125,14 @@ class TeamSpawner(Settings, KubeSpawner):
         finally:
             self.gate.ended(well=well)
         return address
+
+    async def _address(self, inner: asyncio.Future[str]) -> str:
+        """Wait for the address; a refusal for want of room names what there is room for."""
+        look = Look(self.own_pod, lambda: self.events, self.gate.scheduled)
+        try:
+            return await race(inner, look, self._patience, self._given_up)
+        except Refusal as refusal:
+            raise await self.gate.with_nearest(refusal) from None
 
     async def listing(self) -> Any:
         """What the owner of this server may have now, as a ``Listing``; for the page's endpoint."""

@@ -24,6 +24,7 @@ _ALLOWED = {
     "dict_type": "keys and values",
     "model_type": "keys and values",
     "bool_type": "true or false",
+    "string_too_short": "text of at least one sign",
 }
 
 
@@ -119,7 +120,8 @@ def _fault(document: Document, path: Path, detail: ErrorDetails) -> Fault:
         known = _known_keys(path[:-1])
         return Fault(place, f"the key {path[-1]}", listed(known), nearest(path[-1], known))
     if detail["loc"] and detail["loc"][-1] == "[key]":
-        return Fault(place, f"the key {path[-1]}", _allowed(detail), _key_fix(str(path[-1])))
+        fix = detail.get("ctx", {}).get("fix") or _key_fix(str(path[-1]))
+        return Fault(place, f"the key {path[-1]}", _allowed(detail), fix)
     if kind == "missing":
         return Fault(place, "nothing", f"the key {path[-1]}", f"add {path[-1]}")
     return Fault(place, shown(found), _allowed(detail), _fix(kind, detail, found))
@@ -141,13 +143,24 @@ def _fix(kind: str, detail: ErrorDetails, found: Any) -> str:
     if context.get("fix"):
         return str(context["fix"])
     if kind == "literal_error":
-        expected = str(context["expected"]).replace("'", "").replace(" or ", ", ")
-        return nearest(found, expected.split(", "))
+        expected = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        return nearest(found, expected) or (f"write {expected[0]}" if len(expected) == 1 else "")
     if kind == "string_type" and isinstance(found, bool | int | float):
         return "write it in quotes" + ("" if isinstance(found, bool) else f': "{found}"')
+    if kind == "int_type":
+        return f"write {found} without quotes" if _digits(found) else ""
+    return _other_shape(kind, detail, found)
+
+
+def _other_shape(kind: str, detail: ErrorDetails, found: Any) -> str:
+    """How to give a value the shape that it must have there."""
     if kind == "tuple_type" and isinstance(found, str | int):
         return f"write [{found}]"
-    return f"write {found} without quotes" if kind == "int_type" and _digits(found) else ""
+    if kind == "tuple_type" and isinstance(found, dict):
+        return "make it an entry of a list, with - before it"
+    if kind == "model_type" and isinstance(found, str) and detail["loc"][:1] == ("images",):
+        return f"write {{image: {found}}}"
+    return ""
 
 
 def _digits(found: Any) -> bool:

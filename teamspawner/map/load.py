@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from teamspawner.errors import Fault, MapError
+from teamspawner.map import published
 from teamspawner.map.faults import schema_faults, shown
 from teamspawner.map.references import reference_faults
 from teamspawner.map.schema import Map
@@ -70,8 +71,8 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of the map, for editors; references between parts are not in it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **published.closed(Map.model_json_schema()),
         "title": "TeamSpawner map",
-        **Map.model_json_schema(),
     }
 
 

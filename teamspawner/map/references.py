@@ -29,8 +29,9 @@ def reference_faults(document: Document) -> Found:
     yield from _pool_names(document, _list(raw.get("pools")))
     for key, team in _dict(raw.get("teams")).items():
         path: Path = ("teams", key)
-        yield from _names(document, (*path, "tiers"), _dict(team).get("tiers"), tiers)
-        yield from _names(document, (*path, "images"), _dict(team).get("images"), images)
+        for part, known in (("tiers", tiers), ("images", images)):
+            if isinstance(raw.get(part, {}), dict):  # else that is the fault to mend first
+                yield from _names(document, (*path, part), _dict(team).get(part), known)
         yield from _volumes(document, (*path, "volumes"), _dict(team).get("volumes"))
 
 
@@ -58,7 +59,8 @@ def _tier_size(document: Document, path: Path, tier: Any) -> Found:
         yield path, Fault(place, " beside ".join(ways) or "no size", allowed, fix)
     if "per_gpu" in given and "gpu" not in given:
         yield path, Fault(place, "per_gpu without gpu", "per_gpu beside gpu", "add gpu")
-    if tier.get("per_gpu") == {}:
+    each = tier.get("per_gpu")
+    if isinstance(each, dict) and all(value is None for value in each.values()):
         yield path, Fault(place, "per_gpu without values", "fair, or cpu and memory", "write fair")
 
 

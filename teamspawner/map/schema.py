@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from teamspawner.map import published
 from teamspawner.map.values import (
     ClaimName,
     Cpu,
@@ -33,6 +34,7 @@ from teamspawner.map.values import (
     MemoryCap,
     MountPath,
     NodeLabelValue,
+    ResourceName,
     Seconds,
     Share,
     SubPath,
@@ -56,18 +58,6 @@ def _both(value: Any) -> Any:
     if isinstance(value, dict):
         return value if value.get("limit") is None else {"request": value["limit"], **value}
     return {"request": value, "limit": value}
-
-
-def _size_schema(word: str, example: str | int) -> dict[str, Any]:
-    scalar: dict[str, Any] = {"type": ["string", "number"], "examples": [example]}
-    parts = {"request": scalar, "limit": scalar}
-    both = {
-        "type": "object",
-        "additionalProperties": False,
-        "minProperties": 1,
-        "properties": parts,
-    }
-    return {"anyOf": [scalar, both], "description": f"{word}: one value is request and limit"}
 
 
 class CpuSize(Part):
@@ -102,6 +92,8 @@ _Memory = Annotated[MemorySize, BeforeValidator(_both)]
 
 class Toleration(Part):
     """A toleration that the tier's pods get beside the chart's."""
+
+    model_config = ConfigDict(json_schema_extra=published.SOUND_TOLERATION)
 
     key: LabelKey | None = None
     operator: Literal["Equal", "Exists"] = "Equal"
@@ -148,6 +140,8 @@ class Gpu(Part):
 class PerGpu(Part):
     """CPUs and memory for each device, request and limit; ``fair``: the node's share."""
 
+    model_config = ConfigDict(json_schema_extra=published.SOME_SIZE)
+
     cpu: Cpu | None = None
     memory: Memory | None = None
 
@@ -168,10 +162,14 @@ class Cull(Part):
 class Tier(Part):
     """A size. Exactly one way to give it: ``cpu``/``memory``, ``share``, or ``per_gpu``."""
 
+    model_config = ConfigDict(json_schema_extra=published.ONE_SIZE)
+
     name: Text | None = Field(default=None, description="For people; the key when left out")
     description: LongText = ""
-    cpu: _Cpu | None = Field(default=None, json_schema_extra=_size_schema("CPUs", 2))
-    memory: _Memory | None = Field(default=None, json_schema_extra=_size_schema("Memory", "4Gi"))
+    cpu: _Cpu | None = Field(default=None, json_schema_extra=published.size("CPUs", published.CPU))
+    memory: _Memory | None = Field(
+        default=None, json_schema_extra=published.size("Memory", published.MEMORY)
+    )
     share: Share | None = Field(
         default=None, description="A share of the smallest usable node, less what always runs there"
     )
@@ -251,8 +249,8 @@ class Team(Part):
         min_length=1,
         description='Exact, glob, or re: and an expression; "*" is everybody who may sign in',
     )
-    tiers: tuple[str, ...] = Field(default=(), strict=False)
-    images: tuple[str, ...] = Field(default=(), strict=False)
+    tiers: tuple[str, ...] = Field(default=(), strict=False, json_schema_extra=published.EACH_ONCE)
+    images: tuple[str, ...] = Field(default=(), strict=False, json_schema_extra=published.EACH_ONCE)
     gpu: TeamGpu = TeamGpu()
     limits: Limits = Limits()
     volumes: tuple[Volume, ...] = Field(default=(), strict=False)
@@ -280,7 +278,7 @@ class Pool(Part):
     )
     cpu: Cpu | None = Field(default=None, description="Allocatable of one machine")
     memory: Memory | None = Field(default=None, description="Allocatable of one machine")
-    gpu: dict[str, Count] = Field(
+    gpu: dict[ResourceName, Count] = Field(
         default_factory=dict, description="Accelerator resource to devices per node"
     )
 

@@ -7,24 +7,32 @@ context holds ``allowed`` and ``fix``; ``load`` turns it into a Fault with its p
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from teamspawner import units
 from teamspawner.errors import QuantityError
+from teamspawner.map import nearest, published
 
 LABEL_MAX = 63
 """Longest value of a pod label; keys of the map become such values."""
 
-_MEMORY_LEAST = 2**24
-_MEMORY_MOST = 2**46
-_CPU_MOST = 10_000_000
+_CPU_MOST = published.CPU_MOST * 1000
 _PATH_MOST = 500
 _DAY_S = 86_400
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": _DAY_S}
+_DURATION_MOST_S = 365 * _DAY_S
 _DURATION = re.compile(r"(?:\d+[smhd])+", re.ASCII)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -36,7 +44,11 @@ _LABEL_KEY = re.compile(
 )
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?/)?"
-    r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+_RESOURCE = re.compile(
+    r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
     re.ASCII,
 )
 _KEPT_PATHS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
@@ -63,15 +75,12 @@ def cpu_amount(value: Any) -> int:
     try:
         millicores = units.map_millicores(_number(value, allowed))
     except (QuantityError, OverflowError):
-        return refuse(allowed, _nearest_cpu(value))
+        return refuse(allowed, nearest.cpu(value))
+    if not any(sign.isdecimal() for sign in str(value)):
+        refuse(allowed)
     if millicores > _CPU_MOST:
         refuse(allowed)
     return millicores
-
-
-def _nearest_cpu(value: Any) -> str:
-    found = re.match(r"\W*([1-9]\d{0,3}(?:\.\d+)?)(?![\dx])", str(value))
-    return f"write {found[1]}" if found else ""
 
 
 def cpu_size(value: Any) -> int:
@@ -88,21 +97,16 @@ def memory_amount(value: Any) -> int:
     try:
         size = units.map_bytes(str(_number(value, allowed)))
     except QuantityError:
-        return refuse(allowed, _nearest_memory(value))
-    if size > _MEMORY_MOST:
+        return refuse(allowed, nearest.memory(value))
+    if size > published.MEMORY_MOST:
         refuse(allowed)
     return size
-
-
-def _nearest_memory(value: Any) -> str:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)\w*\s*", str(value))
-    return f"write {found[1]}{(found[2] or 'g').upper()}i" if found else ""
 
 
 def memory_size(value: Any) -> int:
     """Read the memory of a server as bytes; less than 16 MiB is a slip of the pen."""
     size = memory_amount(value)
-    if size < _MEMORY_LEAST:
+    if size < published.MEMORY_LEAST:
         plain = str(value).strip()
         refuse(
             "a size of memory from 16Mi to 64Ti, such as 4Gi (a number alone is bytes)",
@@ -114,14 +118,12 @@ def memory_size(value: Any) -> int:
 def duration_seconds(value: Any) -> int:
     """Read a duration as whole seconds: ``90s``, ``30m``, ``1h30m``, ``2d``."""
     allowed = "a duration up to 365d, such as 90s, 30m, 12h or 1h30m"
-    if isinstance(value, int) and not isinstance(value, bool):
-        refuse(allowed, f"write {value}s")
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
-        refuse(allowed)
+        refuse(allowed, nearest.duration(value, _DURATION_MOST_S))
     seconds = sum(
         int(number) * _UNIT_S[unit] for number, unit in re.findall(r"(\d+)([smhd])", value)
     )
-    if not 0 < seconds <= 365 * _DAY_S:
+    if not 0 < seconds <= _DURATION_MOST_S:
         refuse(allowed)
     return seconds
 
@@ -136,17 +138,35 @@ def share_of_node(value: Any) -> Fraction:
     whole, _, parts = text.removesuffix("%").partition("/")
     share = Fraction(whole) / (int(parts) if parts else 100 if percent else 1)
     if not 0 < share <= 1:
-        refuse(allowed)
+        refuse(allowed, nearest.share(value))
     return share
 
 
-def _matching(pattern: re.Pattern[str], allowed: str) -> Any:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            refuse(allowed)
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Text that matches all of a pattern; for ``Annotated``, also in the published schema."""
+
+    pattern: re.Pattern[str]
+    allowed: str
+    fix: Callable[[str], str]
+
+    def check(self, value: str) -> str:
+        """Return the text, or refuse it with the nearest that would do."""
+        if not self.pattern.fullmatch(value):
+            refuse(self.allowed, self.fix(value))
         return value
 
-    return check
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check after text was found to be text."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Publish the pattern."""
+        return published.text(self.allowed, published.whole(self.pattern.pattern))
 
 
 def glob_pattern(value: str) -> str:
@@ -207,64 +227,73 @@ def sub_path(value: str) -> str:
     return "/".join(_path_parts(value, allowed))
 
 
-def _scalar_schema(description: str, *examples: str | float) -> WithJsonSchema:
-    return WithJsonSchema(
-        {"type": ["string", "number"], "description": description, "examples": list(examples)}
-    )
+Cpu = Annotated[int, BeforeValidator(cpu_size), WithJsonSchema(published.CPU)]
+CpuCap = Annotated[int, BeforeValidator(cpu_amount), WithJsonSchema(published.CPU_CAP)]
+Memory = Annotated[int, BeforeValidator(memory_size), WithJsonSchema(published.MEMORY)]
+MemoryCap = Annotated[int, BeforeValidator(memory_amount), WithJsonSchema(published.MEMORY_CAP)]
+Seconds = Annotated[int, BeforeValidator(duration_seconds), WithJsonSchema(published.DURATION)]
+Share = Annotated[Fraction, BeforeValidator(share_of_node), WithJsonSchema(published.SHARE)]
+Glob = Annotated[str, AfterValidator(glob_pattern), WithJsonSchema(published.GLOB)]
+Group = Annotated[str, AfterValidator(group_pattern), WithJsonSchema(published.GROUP)]
 
 
-def _text_schema(description: str, pattern: str = "") -> WithJsonSchema:
-    extra = {"pattern": pattern} if pattern else {}
-    return WithJsonSchema({"type": "string", "description": description, **extra})
+def _schema(description: str, pattern: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema(published.text(description, published.whole(pattern), **more))
 
 
-Cpu = Annotated[int, BeforeValidator(cpu_size), _scalar_schema("CPUs", 2, 0.5, "500m")]
-CpuCap = Annotated[int, BeforeValidator(cpu_amount), _scalar_schema("CPUs", 200)]
-Memory = Annotated[
-    int, BeforeValidator(memory_size), _scalar_schema("Memory; G and Gi are 2^30", "4Gi")
+_PART = rf"(?!\.{{1,2}}(?:/|$)){_SEGMENT.pattern}"
+_KEPT = "|".join(_KEPT_PATHS)
+MountPath = Annotated[
+    str,
+    AfterValidator(mount_path),
+    _schema("An absolute path", rf"(?!/(?:{_KEPT})(?:/|$))(?:/{_PART})+/?"),
 ]
-MemoryCap = Annotated[
-    int, BeforeValidator(memory_amount), _scalar_schema("Memory; G and Gi are 2^30", "1Ti")
+SubPath = Annotated[
+    str,
+    AfterValidator(sub_path),
+    _schema("A path inside the volume", rf"{_PART}(?:/{_PART})*", maxLength=_PATH_MOST),
 ]
-Seconds = Annotated[
-    int,
-    BeforeValidator(duration_seconds),
-    _text_schema("A duration: 90s, 30m, 12h, 1h30m", r"^([0-9]+[smhd])+$"),
-]
-Share = Annotated[
-    Fraction, BeforeValidator(share_of_node), _scalar_schema("A share of a node", "1/2", "25%", 0.5)
-]
-Glob = Annotated[str, AfterValidator(glob_pattern)]
-Group = Annotated[str, AfterValidator(group_pattern)]
-MountPath = Annotated[str, AfterValidator(mount_path)]
-SubPath = Annotated[str, AfterValidator(sub_path)]
 TierKey = Annotated[
     str,
-    AfterValidator(
-        _matching(_DNS_LABEL, "a key of lower case letters, digits and -, at most 63 characters")
+    Matching(
+        _DNS_LABEL,
+        "a key of lower case letters, digits and -, at most 63 characters",
+        nearest.dns_name,
     ),
 ]
 LabelValue = Annotated[
     str,
-    AfterValidator(
-        _matching(_LABEL_VALUE, "letters, digits and ._- (a pod label holds it), at most 63")
+    Matching(
+        _LABEL_VALUE,
+        "letters, digits and ._- (a pod label holds it), at most 63",
+        nearest.label_value,
     ),
 ]
 LabelKey = Annotated[
-    str, AfterValidator(_matching(_LABEL_KEY, "the key of a node label, such as example.com/pool"))
+    str,
+    Matching(_LABEL_KEY, "the key of a node label, such as example.com/pool", nearest.label_key),
 ]
 NodeLabelValue = Annotated[
     str,
-    AfterValidator(
-        _matching(re.compile(f"(?:{_LABEL_VALUE.pattern})?", re.ASCII), "the value of a node label")
+    Matching(
+        re.compile(f"(?:{_LABEL_VALUE.pattern})?", re.ASCII),
+        "the value of a node label",
+        nearest.label_value,
     ),
 ]
 DnsLabel = Annotated[
-    str, AfterValidator(_matching(_DNS_LABEL, "lower case letters, digits and -, at most 63"))
+    str, Matching(_DNS_LABEL, "lower case letters, digits and -, at most 63", nearest.dns_name)
 ]
 ClaimName = Annotated[
-    str, AfterValidator(_matching(_DNS_NAME, "the name of a PersistentVolumeClaim"))
+    str, Matching(_DNS_NAME, "the name of a PersistentVolumeClaim", nearest.dns_name)
 ]
 ImageName = Annotated[
-    str, AfterValidator(_matching(_IMAGE, "an image name with tag or digest, without spaces"))
+    str,
+    Matching(_IMAGE, "an image name with tag or digest, without spaces", nearest.image_name),
+]
+ResourceName = Annotated[
+    str,
+    Matching(
+        _RESOURCE, "the name of a device resource, such as nvidia.com/gpu", nearest.resource_name
+    ),
 ]

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from teamspawner.errors import Fault
-from teamspawner.map.faults import place_of
+from teamspawner.map.faults import listed, nearest, place_of
 from teamspawner.map.schema import Image, Map, Team, Tier
 from teamspawner.map.text import Document, Path
 
 Found = Iterator[tuple[Path, Fault]]
+_VENDORS = ("nvidia", "amd", "intel", "google", "aws")
+"""Those known by name; any other is the domain of its resource."""
 
 
 def map_warnings(document: Document, parsed: Map) -> Found:
@@ -40,6 +42,10 @@ def map_warnings(document: Document, parsed: Map) -> Found:
 def _image(image: Image, *, used: bool) -> Iterator[tuple[str, str, str]]:
     if not used:
         yield "an image of no team", "an image that a team lists", ""
+    for vendor in image.vendors:
+        meant = nearest(vendor, _VENDORS) if vendor.casefold() not in _VENDORS else ""
+        if meant:
+            yield f"the vendor {vendor}", listed(_VENDORS), meant
     if image.vendors and image.needs is None:
         yield "vendors without needs", "vendors beside needs: gpu", "add needs: gpu"
 
@@ -75,8 +81,9 @@ def _team(parsed: Map, team: Team) -> Iterator[tuple[str, str, str]]:
         yield "a gpu cap below every count", f"a cap of {smallest} or more", "raise the cap"
     if not gpus and (any(cap is not None for cap in caps) or team.gpu.models != ("*",)):
         yield "gpu rules and no gpu tier", "a tier with gpu", "add a gpu tier or drop gpu"
-    if team.limits.servers_per_user == 0:
-        yield "servers_per_user 0", "1 or more", "nobody of this team can start anything"
+    for name in ("servers_per_user", "cpu", "memory"):
+        if getattr(team.limits, name) == 0:
+            yield f"{name} 0", "1 or more", "nobody of this team can start anything"
 
 
 def _plain(images: list[Image]) -> bool:

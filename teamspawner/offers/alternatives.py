@@ -22,6 +22,35 @@ def with_alternatives(offers: Sequence[Offer]) -> list[Offer]:
     return [offer if offer.verdict.status in _NOW else _with(offer, free) for offer in offers]
 
 
+def nearest(failed: Offer, offers: Sequence[Offer]) -> Alternative | None:
+    """Return the nearest that can start now, for one that could not though it seemed so.
+
+    While what failed still seems to fit, the scheduler knows more than is seen; then
+    something that asks for as much would fail as well, and only what asks for less is named.
+
+    Args:
+        failed: What could not start, whatever its verdict says.
+        offers: What else there is; the one that failed may be among them.
+    """
+    free = [each for each in offers if each.startable and each.verdict.status in _NOW]
+    if failed.verdict.status in _NOW:
+        free = [each for each in free if _asks_for_less(each, failed)]
+    return _with(failed, [each for each in free if _key(each) != _key(failed)]).alternative
+
+
+def _asks_for_less(offer: Offer, than: Offer) -> bool:
+    return any(offer.requests.get(name, 0) < amount for name, amount in than.requests.items())
+
+
+def told(sentence: str, alternative: Alternative | None) -> str:
+    """Add the nearest that fits to a sentence of refusal; None leaves it as it is."""
+    return f"{sentence} Nearest that fits: {alternative.title}." if alternative else sentence
+
+
+def _key(offer: Offer) -> tuple[object, ...]:
+    return offer.slug, dict(offer.options), offer.team
+
+
 def _with(offer: Offer, free: Sequence[Offer]) -> Offer:
     able = [other for other in free if other.team == offer.team or other.slug == offer.slug]
     if not able:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from teamspawner.capacity.accelerators import is_accelerator
@@ -11,8 +12,8 @@ from teamspawner.map import Map
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
+from teamspawner.offers.growth import Growth
 from teamspawner.offers.model import Choice, Offer
-from teamspawner.offers.pools import Machine, with_growth
 from teamspawner.offers.rights import Right
 from teamspawner.offers.scene import Scene
 from teamspawner.offers.sentences import (
@@ -42,14 +43,14 @@ class Moment:
         snapshot: With everything placed that comes first; None when never seen.
         usage: Who holds what; None when pods were never seen.
         person: The person's label on pods.
-        machines: What the pools of the map could bring.
+        growth: What may come where nothing has room; None when the cluster was never seen.
     """
 
     scene: Scene
     snapshot: Snapshot | None
     usage: Usage | None
     person: str
-    machines: tuple[Machine, ...] = ()
+    growth: Growth | None = None
 
 
 def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer:
@@ -154,14 +155,21 @@ def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
     )
 
 
+def warmed(choice: Choice, moment: Moment) -> Iterator[None]:
+    """Prepare the judge for a choice, in small steps."""
+    scene = moment.scene
+    if scene.warm is not None and moment.snapshot is not None and not scene.stale:
+        yield from scene.warm(scene.pod_for(choice), moment.snapshot)
+    yield
+
+
 def judged(candidate: Candidate, moment: Moment) -> Verdict:
     """The verdict on one pod, before any cap: of the nodes, then of what could come."""
     if moment.snapshot is None:
         reason = Reason("Snapshot", "the cluster was never seen", detail="nodes", unknown=True)
         return Verdict(Status.UNKNOWN, reasons=(reason,))
-    judge = moment.scene.verdict
-    verdict = judge(candidate, moment.snapshot)
-    return with_growth(verdict, candidate, moment.snapshot, moment.machines, judge)
+    verdict = moment.scene.verdict(candidate, moment.snapshot)
+    return verdict if moment.growth is None else moment.growth.foretold(verdict, candidate)
 
 
 def _with_caps(verdict: Verdict, used_up: Cap | None, *, unread: bool, stale: bool) -> Verdict:

@@ -180,15 +180,16 @@ class Tally:
                     self._tokens.add(entry.token)
 
     def usage(self, snapshot: Snapshot) -> Usage:
-        """Who holds what, by the pods placed and those of the snapshot that wait."""
-        waiting = tuple(self._entries(candidate.pod for candidate in snapshot.waiting))
-        if not waiting:
+        """Who holds what, by the pods on nodes and the snapshot's that wait or are stranded."""
+        waiting = (candidate.pod for candidate in snapshot.waiting)
+        others = tuple(self._entries((*waiting, *snapshot.stranded)))
+        if not others:
             return Usage(self._teams, self._people, self._tokens)
         teams, people = dict(self._teams), dict(self._people)
-        for entry in waiting:
+        for entry in others:
             _add(teams, entry.team, entry.held)
             _add(people, (entry.team, entry.person), entry.held)
-        return Usage(teams, people, self._tokens | {entry.token for entry in waiting})
+        return Usage(teams, people, self._tokens | {entry.token for entry in others})
 
     def _take(self, entry: _Entry, sign: int) -> None:
         held = entry.held if sign > 0 else entry.held.negative()

@@ -7,6 +7,7 @@ from typing import Any
 
 from teamspawner import units
 from teamspawner.capacity.objects import Resources
+from teamspawner.capacity.verdict import Status
 from teamspawner.map import Map
 from teamspawner.map.cull import CullTimes, cull_times, spell_duration
 from teamspawner.offers.appraise import Moment
@@ -14,6 +15,7 @@ from teamspawner.offers.model import Card, FreeText, Kind, Offer, Option, Option
 from teamspawner.offers.rights import Right, Rights
 
 _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
+_LATER = {Status.NODE_COMING: "machine starting", Status.NEEDS_SCALE_UP: "new machine"}
 
 
 def tier_cards(
@@ -126,6 +128,8 @@ def _gpus(offers: Sequence[Offer], right: Right, moment: Moment) -> Option | Non
 
 
 def _note(offer: Offer, right: Right, moment: Moment) -> str:
+    if offer.startable and offer.verdict.status in _LATER:
+        return _LATER[offer.verdict.status]  # what could be added is not free
     if offer.startable:
         return f"{offer.count} free" if offer.count else ""
     left = _most_left(right, moment)

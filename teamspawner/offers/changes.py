@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from teamspawner.capacity.objects import NodeState, Snapshot
+from teamspawner.capacity.view import View
 
 
 @dataclass(slots=True)
@@ -13,7 +14,7 @@ class Changes:
     """Remembers the last snapshot, and tells what differs from it."""
 
     _nodes: Mapping[str, NodeState] = field(default_factory=dict)
-    _version: int = -1
+    _view: View | None = None
 
     @property
     def mark(self) -> object:
@@ -24,7 +25,7 @@ class Changes:
         """Names of nodes that came, went or changed (their pods too) since the last call."""
         names = self.ahead(snapshot)
         self._nodes = snapshot.nodes
-        self._version = snapshot.version if snapshot.changed is not None else -1
+        self._view = View.of(snapshot) if snapshot.changed is not None else None
         return names
 
     def ahead(self, snapshot: Snapshot) -> set[str]:
@@ -32,11 +33,11 @@ class Changes:
         nodes, before = snapshot.nodes, self._nodes
         if nodes is before:
             return set()
-        names = set(before.keys() - nodes.keys())
-        if snapshot.changed is not None and 0 <= self._version <= snapshot.version:
-            version = self._version
-            names |= {name for name, at in snapshot.changed.items() if at > version}
-            names |= nodes.keys() - before.keys()
-        else:
-            names |= {name for name, state in nodes.items() if before.get(name) is not state}
+        if self._view is None or snapshot.changed is None:
+            names = {name for name, state in nodes.items() if before.get(name) is not state}
+            return names | (before.keys() - nodes.keys())
+        names = set(self._view.apart(View.of(snapshot)))
+        came = sum(name in nodes for name in names) - sum(name in before for name in names)
+        if len(before) + came != len(nodes):  # one that went long ago is not among them
+            names |= before.keys() ^ nodes.keys()
         return names

@@ -6,7 +6,7 @@ no connection; what it remembers is only what it read of nodes that have not cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -15,19 +15,20 @@ from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
-from teamspawner.offers.alternatives import with_alternatives
-from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged
+from teamspawner.offers.alternatives import nearest, told, with_alternatives
+from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.leftover import left_out
-from teamspawner.offers.model import Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
 from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.scene import Scene
+from teamspawner.offers.steps import drained
 from teamspawner.offers.stock import Stock
 
 _REASONS = {
@@ -67,7 +68,7 @@ class Desk:
         """What the map gives a person, whether it is free or not."""
         return self._stock.rights(person, scene.snapshot)
 
-    def warm(self, scene: Scene) -> Iterator[None]:
+    def warm(self, scene: Scene) -> Generator[None, None, None]:
         """Read a large cluster for the first time, in steps between which others may be served."""
         return self._stock.warm(scene.snapshot)
 
@@ -86,14 +87,27 @@ class Desk:
 
     def listing(self, person: Person, scene: Scene) -> Listing:
         """Everything a person may have now, with verdicts, and what is hidden and why."""
+        return drained(self.listed(person, scene))
+
+    def listed(self, person: Person, scene: Scene) -> Generator[None, None, Listing]:
+        """The same in small steps, between which others may be served; the last returns it.
+
+        All of it is of the one moment of the scene, whatever changes meanwhile.
+        """
         rights = self.rights(person, scene)
+        wanted = [(right, self._choices(right, scene)) for right in rights.rights]
         moment = self._moment(person, scene)
-        offers, hidden = self._offers(rights, scene, moment)
-        own = {
-            profile["slug"]: (profile, [appraise_profile(choice, moment) for choice in choices])
-            for profile, choices in self._own(scene)
-        }
+        yield
+        offers, hidden = yield from self._offers(wanted, moment)
+        own: dict[str, tuple[Mapping[str, Any], list[Offer]]] = {}
+        for profile, choices in self._own(scene):
+            made: list[Offer] = []
+            for choice in choices:
+                yield from warmed(choice, moment)
+                made.append(appraise_profile(choice, moment))
+            own[profile["slug"]] = (profile, made)
         every = with_alternatives([*offers, *(each for _, made in own.values() for each in made)])
+        yield
         cards = tier_cards(self.map, rights, every, moment) if self.map else ()
         cards = (*cards, *(profile_card(profile, every) for profile, _ in own.values()))
         return Listing(
@@ -157,12 +171,24 @@ class Desk:
         listed = self.listing(person, scene).offers
         raise refusal_of(with_alternatives([*offers, *listed])[0])
 
+    def nearest(self, person: Person, choice: Choice, scene: Scene) -> Alternative | None:
+        """The nearest that can start now, in the place of a choice that passed and then failed.
+
+        None when there is none, or when the choice is not theirs any more.
+        """
+        rights, moment = self.rights(person, scene), self._moment(person, scene)
+        try:
+            failed = self._appraised(choice, rights, moment)
+        except ChoiceError:
+            return None
+        return nearest(failed, self.listing(person, scene).offers)
+
     def verdict(self, candidate: Candidate, scene: Scene) -> Verdict | None:
         """The verdict on one pod, caps aside; None when the cluster was never seen."""
         if scene.snapshot is None:
             return None
-        machines = self._stock.machines(scene.snapshot)
-        return judged(candidate, Moment(scene, scene.snapshot, None, "", machines))
+        growth = self._stock.growth(scene.snapshot, scene.snapshot, scene.verdict)
+        return judged(candidate, Moment(scene, scene.snapshot, None, "", growth))
 
     def choose(self, person: Person, raw: Any, scene: Scene) -> Choice:
         """Resolve and admit at once.
@@ -194,25 +220,24 @@ class Desk:
         ]
 
     def _offers(
-        self, rights: Rights, scene: Scene, moment: Moment
-    ) -> tuple[list[Offer], list[Hidden]]:
-        assert self.map is not None or not rights.rights
+        self, wanted: Iterable[tuple[Right, tuple[Choice, ...]]], moment: Moment
+    ) -> Generator[None, None, tuple[list[Offer], list[Hidden]]]:
         offers: list[Offer] = []
         hidden: list[Hidden] = []
-        for right in rights.rights:
-            choices = self._choices(right, scene)
+        for right, choices in wanted:
             if not choices:
                 why = "its size follows from nodes, and no node that is seen gives one"
                 hidden.append(Hidden(right.found.variant.slug, why))
             for choice in choices:
                 assert self.map is not None
+                yield from warmed(choice, moment)
                 offers.append(appraise(self.map, right, choice, moment))
         return offers, hidden
 
     def _moment(self, person: Person, scene: Scene) -> Moment:
         label = person.label or person_label(person.name)
         snapshot = scene.snapshot
-        if snapshot is None:
+        if scene.snapshot is None or snapshot is None:
             return Moment(scene, None, None, label)
         usage: Usage | None = None
         tokens: AbstractSet[str] = frozenset()
@@ -230,8 +255,11 @@ class Desk:
                 if each.candidate is not None and each.token not in tokens
             ]
             if fresh or reserved:
+                # what finds no place waits like a pod that was made
+                snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
-        return Moment(scene, snapshot, usage, label, self._stock.machines(scene.snapshot))
+        growth = self._stock.growth(scene.snapshot, snapshot, scene.verdict)
+        return Moment(scene, snapshot, usage, label, growth)
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
@@ -319,8 +347,6 @@ def refusal_of(offer: Offer) -> ChoiceError:
     status, reason = _REASONS[offer.verdict.status]
     if any(each.plugin == "cap" for each in offer.verdict.reasons):
         reason = "cap"
-    said = offer.sentence
-    if offer.alternative is not None:
-        said = f"{said} Nearest that fits: {offer.alternative.title}."
+    said = told(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")
     return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)

@@ -20,7 +20,7 @@ def left_out(
     found = _pod(leftover, snapshot)
     if found is None:
         return snapshot, usage
-    if leftover.node:
+    if leftover.node in snapshot.nodes:
         snapshot = take_off(snapshot, found, leftover.node)
     else:
         waiting = tuple(each for each in snapshot.waiting if each.pod is not found)
@@ -31,7 +31,7 @@ def left_out(
 def _pod(leftover: Leftover, snapshot: Snapshot) -> Pod | None:
     if leftover.node:
         state = snapshot.nodes.get(leftover.node)
-        pods = state.pods if state else ()
+        pods = state.pods if state else snapshot.stranded
     else:
         pods = tuple(each.pod for each in snapshot.waiting)
     return next((p for p in pods if p.labels.get(START_LABEL) == leftover.token), None)

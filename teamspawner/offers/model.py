@@ -196,7 +196,6 @@ class Listing:
             map is broken, the cluster is not seen, no team; empty otherwise.
         as_of: When the cluster was seen; None when never.
         stale: True when ``as_of`` is too old for any verdict.
-        groups_as_of: When the groups were last read from the sign-in; None when not known.
     """
 
     person: Person
@@ -206,7 +205,6 @@ class Listing:
     as_of: datetime | None = None
     stale: bool = False
     notice: str = ""
-    groups_as_of: datetime | None = None
 
     @property
     def offers(self) -> tuple[Offer, ...]:

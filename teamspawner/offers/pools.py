@@ -12,25 +12,19 @@ from dataclasses import dataclass, field, replace
 
 from teamspawner.capacity.context import total
 from teamspawner.capacity.objects import (
-    Candidate,
     Labels,
     Node,
     NodeState,
     Pod,
     PodSpec,
     Resources,
-    Snapshot,
     Taint,
 )
-from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Pool
-from teamspawner.offers.scene import Judge
-from teamspawner.offers.sentences import POOL
-from teamspawner.offers.usable import is_passing, selects
+from teamspawner.offers.usable import is_passing, is_usable, selects
 
 _HOST = "kubernetes.io/hostname"
 _PODS = 110
-_FULL = frozenset({Status.BUSY, Status.NEVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +41,15 @@ class Machine:
     there: int
 
     @property
-    def may_come(self) -> bool:
-        """Whether the pool has fewer machines than it may have."""
-        return self.there < self.pool.max_nodes
+    def left(self) -> int:
+        """How many machines the pool may still add."""
+        return max(0, self.pool.max_nodes - self.there)
+
+    def fresh(self, number: int) -> NodeState:
+        """One of the machines that may come, under a name and a host name of its own."""
+        node = self.state.node
+        labels = {**node.labels, _HOST: f"pool-{self.pool.name}-{number}"}
+        return replace(self.state, node=replace(node, name=f"{node.name}:{number}", labels=labels))
 
 
 @dataclass(slots=True)
@@ -91,13 +91,14 @@ class Pools:
 
 def _machine(pool: Pool, there: Mapping[str, tuple[Node, Resources]]) -> Machine | None:
     nodes = [node for node, _ in there.values()]
+    nodes = [node for node in nodes if is_usable(node)] or nodes  # one may still be starting
     room = _room(pool, nodes)
     if not room.get("cpu") or not room.get("memory"):
         return None
     resident = _most(requests for _, requests in there.values())
     node = Node(f"pool:{pool.name}", _labels(pool, nodes), _taints(pool, nodes), allocatable=room)
     pods = (Pod("kube-system", {}, PodSpec(requests=resident, resident=True)),) if resident else ()
-    return Machine(pool, NodeState(node, pods, total(pods)), len(nodes))
+    return Machine(pool, NodeState(node, pods, total(pods)), len(there))
 
 
 def _room(pool: Pool, nodes: list[Node]) -> dict[str, int]:
@@ -131,55 +132,3 @@ def _taints(pool: Pool, nodes: list[Node]) -> tuple[Taint, ...]:
     alike = [taint for taint in nodes[0].taints if not is_passing(taint)] if nodes else []
     common = [taint for taint in alike if all(taint in node.taints for node in nodes)]
     return tuple(dict.fromkeys((*said, *common)))
-
-
-def with_growth(
-    verdict: Verdict,
-    candidate: Candidate,
-    snapshot: Snapshot,
-    machines: Iterable[Machine],
-    judge: Judge,
-) -> Verdict:
-    """Say NEEDS_SCALE_UP where no machine has room and a new one would take the pod.
-
-    A pool that has all the machines it may have leaves the verdict as it is, and
-    is named among its reasons.
-
-    Args:
-        verdict: Of the machines that are there.
-        candidate: The pod.
-        snapshot: The cluster; it has seen nodes.
-        machines: What could come.
-        judge: Says what the scheduler would do with the pod on such a machine.
-    """
-    if verdict.status not in _FULL:
-        return verdict
-    taking = [each for each in machines if _takes(each, candidate, snapshot, judge)]
-    coming = [machine.pool for machine in taking if machine.may_come]
-    if coming:
-        quickest = min(coming, key=lambda pool: (pool.minutes is None, pool.minutes or 0))
-        reason = Reason(POOL, f"pool {quickest.name} may grow", detail=_about(quickest.minutes))
-        return replace(verdict, status=Status.NEEDS_SCALE_UP, count=0, reasons=(reason,))
-    if not taking:
-        return verdict
-    most = sum(machine.pool.max_nodes for machine in taking)
-    names = ", ".join(machine.pool.name for machine in taking)
-    told = f"No more machines may be added: all {most} are there."
-    reason = Reason(POOL, f"pool {names} has all of its {most} machines", detail=told)
-    return replace(verdict, reasons=(*verdict.reasons, reason))
-
-
-def _about(minutes: int | None) -> str:
-    return (
-        "Needs a new machine." if minutes is None else f"Needs a new machine; about {minutes} min."
-    )
-
-
-def _takes(machine: Machine, candidate: Candidate, snapshot: Snapshot, judge: Judge) -> bool:
-    """Whether the machine takes the pod; the others are looked at where they matter to it."""
-    spec = candidate.pod.spec
-    wide = bool(spec.spread or spec.affinity or spec.anti_affinity)
-    name = machine.state.node.name
-    nodes = {**(snapshot.nodes if wide else {}), name: machine.state}
-    seen = replace(snapshot, nodes=nodes, changed=None, placed=frozenset())
-    return name in judge(candidate, seen).nodes

@@ -59,6 +59,9 @@ def may_see(profiles: Sequence[Profile], allowed: Allowed) -> list[dict[str, Any
 def choose_profile(profiles: Sequence[Profile], raw: Mapping[str, Any]) -> ChosenProfile:
     """Turn raw user options into a choice.
 
+    An option has its own name, or the one that it has in a form. A listed value wins
+    over typed text: without a script a form sends what was typed and then abandoned too.
+
     Args:
         profiles: What ``may_see`` returned for this person.
         raw: What a form, a link or the REST API sent, or what was stored.
@@ -74,7 +77,7 @@ def choose_profile(profiles: Sequence[Profile], raw: Mapping[str, Any]) -> Chose
     chosen = {"profile": str(profile["slug"])}
     reduced: dict[str, Any] = {}
     for name, option in options.items():
-        value, text, cut = _option(name, option, raw)
+        value, text, cut = _option(name, option, _asked(raw, chosen["profile"], name))
         chosen[f"{name}--{UNLISTED}" if text else name] = value
         reduced[name] = cut
     return ChosenProfile(
@@ -93,15 +96,23 @@ def _profile(profiles: Sequence[Profile], slug: Any) -> Profile:
     return found
 
 
+def _asked(raw: Mapping[str, Any], slug: str, name: str) -> tuple[str, str]:
+    """What was chosen of an option, and what was typed; empty texts where nothing was."""
+    value, typed = (
+        _text(name, raw.get(key)) or _text(name, raw.get(f"profile-option-{slug}--{key}"))
+        for key in (name, f"{name}--{UNLISTED}")
+    )
+    return value, typed
+
+
 def _option(
-    name: str, option: Mapping[str, Any], raw: Mapping[str, Any]
+    name: str, option: Mapping[str, Any], asked: tuple[str, str]
 ) -> tuple[str, bool, dict[str, Any]]:
     """Return the value, whether it was typed, and the option cut down to it."""
-    typed = _text(name, raw.get(f"{name}--{UNLISTED}"))
-    value = _text(name, raw.get(name))
+    value, typed = asked
     choices = option.get("choices") or {}
     free = option.get("unlisted_choice") or {}
-    if typed:
+    if typed and value not in choices:
         _check_typed(name, typed, free)
         return typed, True, {**option, "choices": {}}
     if not value and choices:

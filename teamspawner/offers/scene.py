@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ Judge = Callable[[Candidate, Snapshot], Verdict]
 """Says what the scheduler would do with one pod."""
 PodFor = Callable[[Choice], Candidate]
 """Makes the very pod that a choice would create."""
+Warm = Callable[[Candidate, Snapshot], Iterable[None]]
+"""Does beforehand, in steps, what the judge would cost."""
 Place = Callable[[Snapshot, Sequence[Candidate]], Snapshot]
 """Puts pods first that will take room shortly."""
 
@@ -41,6 +43,7 @@ class Scene:
         snapshot: The cluster; None when it was never seen.
         verdict: The judge.
         pod_for: The spawner's own manifest, or a plain pod.
+        warm: Prepares the judge in small steps; None: it is asked at once.
         place: Places pods just created and starts under way; None: nothing is placed.
         held: Starts under way.
         stale: True when the snapshot is too old for any verdict.
@@ -58,6 +61,7 @@ class Scene:
     verdict: Judge
     pod_for: PodFor
     place: Place | None = None
+    warm: Warm | None = None
     held: tuple[Reservation, ...] = ()
     stale: bool = False
     beyond_caps: bool = False

@@ -86,7 +86,7 @@ def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
 
 _FIXED = {
     Status.FITS_NOW: "Starts right away.",
-    Status.NODE_COMING: "A machine that can take it is starting.",
+    Status.NODE_COMING: "A machine that fits is starting; your server starts once it is ready.",
     Status.NEEDS_SCALE_UP: "No machine has room now; a new one is started for you.",
     Status.QUOTA_BLOCKED: "A quota of the cluster is used up.",
     Status.INVALID: "The cluster would refuse this server; tell the people who run this hub.",

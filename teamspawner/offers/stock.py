@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from itertools import islice
 
 from teamspawner.capacity.objects import Snapshot
@@ -11,9 +11,12 @@ from teamspawner.offers.caps import Tally, Usage
 from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
+from teamspawner.offers.growth import Growth
 from teamspawner.offers.model import Choice, Person
-from teamspawner.offers.pools import Machine, Pools
+from teamspawner.offers.pools import Pools
 from teamspawner.offers.rights import Right, Rights, rights_of
+from teamspawner.offers.scene import Judge
+from teamspawner.offers.starting import Starting
 from teamspawner.offers.variants import Absent, Found, Sizes, variants
 
 _NONE = Rights((), (), (), ())
@@ -36,6 +39,7 @@ class Stock:
         self._sizes = Sizes()
         self._tally = Tally(namespaces)
         self._pools = Pools(parsed.pools if parsed else ())
+        self._starting = Starting(parsed.pools if parsed else ())
         self._pools_of = -1
         self._made_with: tuple[Fleet, ...] | None = None
         self._made_of: object = None
@@ -61,12 +65,19 @@ class Stock:
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
 
-    def machines(self, snapshot: Snapshot | None) -> tuple[Machine, ...]:
-        """The machines that the pools of the map could bring; none when nodes were never seen."""
-        if snapshot is None or "nodes" in snapshot.unseen:
-            return ()
+    def growth(self, snapshot: Snapshot, placed: Snapshot, judge: Judge) -> Growth:
+        """The machines that are starting or that pools could add, as far as nodes were seen.
+
+        Args:
+            snapshot: The cluster as seen.
+            placed: The same with those on it that come first.
+            judge: Says what the scheduler would do with a pod.
+        """
+        if "nodes" in snapshot.unseen:
+            return Growth(placed, judge)
         self._follow(snapshot)
-        return self._pools.machines()
+        starting = self._starting.machines(placed.nodes, snapshot.as_of)
+        return Growth(placed, judge, self._pools.machines(), starting)
 
     def usage(self, snapshot: Snapshot) -> Usage:
         """Who holds what now, by the pods of a snapshot."""
@@ -94,7 +105,7 @@ class Stock:
             return None
         return build(self._map, right.found, size, Pick(count, right.team, image))
 
-    def warm(self, snapshot: Snapshot | None) -> Iterator[None]:
+    def warm(self, snapshot: Snapshot | None) -> Generator[None, None, None]:
         """Read a cluster that is new or has changed much, in steps of a millisecond or two.
 
         Every question answers the same without it, and at any time meanwhile.
@@ -130,7 +141,7 @@ class Stock:
             self._take_in(names, snapshot)
         if self._pools_of != self._pools.generation:
             self._pools_of = self._pools.generation
-            states = [machine.state for machine in self._pools.machines() if machine.may_come]
+            states = [machine.state for machine in self._pools.machines() if machine.left]
             self._fleets.expect(state.node for state in states)
             self._sizes.expect(states)
 
@@ -139,3 +150,4 @@ class Stock:
         self._sizes.follow(names, snapshot.nodes)
         self._tally.follow(names, snapshot.nodes)
         self._pools.follow(names, snapshot.nodes)
+        self._starting.follow(names, snapshot.nodes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from teamspawner.capacity.objects import Resources
+from teamspawner.offers.amounts import requests_json
 from teamspawner.offers.model import Alternative, Listing, Offer
 from teamspawner.page.words import age_seconds
 
@@ -52,18 +52,9 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "startable": offer.startable,
         "count": offer.count,
         "nodes": offer.nodes,
-        "requests": requests(offer.requests),
+        "requests": requests_json(offer.requests),
         "sentence": offer.sentence,
         "alternative": _alternative(offer.alternative),
-    }
-
-
-def requests(resources: Resources) -> dict[str, Any]:
-    """Split what a pod requests into CPU, memory and accelerators, with the unit in the key."""
-    return {
-        "cpu_millicores": resources.get("cpu", 0),
-        "memory_bytes": resources.get("memory", 0),
-        "accelerators": {name: n for name, n in resources.items() if "/" in name},
     }
 
 

@@ -47,7 +47,6 @@ def render(
         offers_url: Where fresh offers are fetched from; None leaves the page still.
     """
     seen = words.age_seconds(listing.as_of, now)
-    read = words.age_seconds(listing.groups_as_of, now)
     form = template().render(
         listing=listing,
         page=page_view(listing, selected or {}),
@@ -55,7 +54,6 @@ def render(
         seen_words="cluster not seen yet"
         if seen is None
         else f"cluster seen {words.age(seen)} ago",
-        groups_words="" if read is None else words.age(read),
         offers_url=static_url and offers_url,
     )
     if not static_url:

@@ -85,11 +85,13 @@ class Scheduler:
         self._due.clear()
         pod = asyncio.ensure_future(self._due.wait())
         change = asyncio.ensure_future(self._watcher.newer(version, _RETRY_S))
-        await asyncio.wait({pod, change}, return_when=asyncio.FIRST_COMPLETED)
-        if not pod.done() and self._waiting.things:
-            await asyncio.wait({pod}, timeout=_PAUSE_S)
-        for one in (pod, change):
-            one.cancel()
+        try:
+            await asyncio.wait({pod, change}, return_when=asyncio.FIRST_COMPLETED)
+            if not pod.done() and self._waiting.things:
+                await asyncio.wait({pod}, timeout=_PAUSE_S)
+        finally:
+            for one in (pod, change):
+                one.cancel()
 
     async def _round(self) -> bool:
         """Try every waiting pod once; says whether one was placed."""

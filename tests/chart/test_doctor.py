@@ -6,34 +6,13 @@ import asyncio
 import json
 
 import pytest
-import yaml
 
 from teamspawner.cli import main
 from teamspawner.cli.rights import USUAL, manifests
+from tests.chart.build import A100, a_gpu_node, a_map, a_node
 from tests.chart.layers import EXAMPLES
 
 SITE = str(EXAMPLES / "site.yaml")
-A100 = "NVIDIA-A100-SXM4-80GB"
-
-
-def a_node(name="cpu-1", cpu="16", memory="64Gi", labels=None, *, cordoned=False, **devices):
-    room = {"cpu": cpu, "memory": memory, "pods": "110"}
-    room |= {key.replace("__", "/").replace("_", "."): str(n) for key, n in devices.items()}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels or {}},
-        "spec": {"unschedulable": True} if cordoned else {},
-        "status": {
-            "allocatable": room,
-            "conditions": [{"type": "Ready", "status": "True"}],
-        },
-    }
-
-
-def a_gpu_node(name="gpu-1", **fields):
-    labels = {"nvidia.com/gpu.product": A100}
-    return a_node(name, "64", "512Gi", **{"labels": labels, "nvidia_com__gpu": 4, **fields})
 
 
 def a_claim(*modes, namespace="jupyterhub"):
@@ -49,38 +28,8 @@ def a_claim(*modes, namespace="jupyterhub"):
 GOOD = (a_node(), a_gpu_node(), a_claim("ReadWriteMany"))
 
 
-@pytest.fixture
-def doctor(tmp_path, capsys):
-    """Runs the command on a dump of these objects, and reads its JSON."""
-
-    def run(*objects, flags=(), code=None, the_map=None):
-        dump = tmp_path / "dump.json"
-        dump.write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
-        more = []
-        if the_map is not None:
-            path = tmp_path / "map.yaml"
-            path.write_text(the_map if isinstance(the_map, str) else yaml.safe_dump(the_map))
-            more = ["--map", str(path)]
-        ran = main(["doctor", "--dump", str(dump), "--format", "json", *more, *flags])
-        found = json.loads(capsys.readouterr().out)
-        assert found["ok"] is (ran == 0)
-        if code is not None:
-            assert ran == code
-        return found["findings"]
-
-    return run
-
-
 def abouts(findings):
     return [(f["level"], f["about"]) for f in findings]
-
-
-def a_map(tier=None, **parts):
-    return {
-        "tiers": {"small": tier or {"cpu": 1, "memory": "1Gi"}},
-        "teams": {"all": {"groups": ["*"], "tiers": ["small"]}},
-        **parts,
-    }
 
 
 def test_a_cluster_that_serves_the_example_site_has_nothing_wrong(doctor):

@@ -378,6 +378,17 @@ def test_a_rule_over_namespaces_not_looked_at_is_not_known():
     assert judged([node(cpu=0)], ours, unseen="namespaces").status is Status.NEVER
 
 
+@pytest.mark.parametrize(
+    ("version", "nodes"), [("1.33", ("b",)), ("1.34", ()), ("1.36", ()), ("1.37", ("b",))]
+)
+def test_a_rule_for_namespaces_without_a_label_means_all_of_them_in_some_versions(version, nodes):
+    beta = {"kind": "Namespace", "metadata": {"name": "beta", "labels": {"team": "b"}}}
+    cluster = [node("b"), beta, pod("x", on="b", cpu=1, meta=X, namespace="beta")]
+    others = {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["b"]}]}
+    ours = pod(cpu=1, spec=rule("podAntiAffinity", namespaceSelector=others))
+    assert judged(cluster, ours, version=version).nodes == nodes
+
+
 def test_a_companion_may_be_there_unseen():
     ours = pod(cpu=1, spec=rule("podAffinity"))
     assert judged([node()], ours, unseen="pods").status is Status.UNKNOWN

@@ -316,3 +316,22 @@ def test_evicting_does_not_make_known_what_was_not_looked_at():
 def test_reasons_of_what_is_not_known_name_the_kind():
     found = judged([node()], ours(), unseen="persistentvolumeclaims")
     assert [reason.detail for reason in found.reasons] == ["persistentvolumeclaims"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "nodes"), [("Managed", ()), ("Shared", ("a",)), ("Dedicated", ("a",)), (None, ("a",))]
+)
+def test_of_azures_disks_only_managed_ones_count_for_the_csi_driver(kind, nodes):
+    def azure(name, claimed):
+        found = volume(name, claimed=claimed)
+        del found["spec"]["csi"]
+        disk = {"diskName": name, "diskURI": f"/subscriptions/{name}"}
+        found["spec"]["azureDisk"] = {**disk, "kind": kind} if kind else disk
+        return found
+
+    taken_over = [{"name": "disk.csi.azure.com", "allocatable": {"count": 1}}]
+    limits = {**CSI_NODE, "spec": {"drivers": taken_over}}
+    claims = [claim("theirs", volume="one"), claim("home", volume="two")]
+    there = pod("x", on="a", cpu=1, spec=uses("theirs"))
+    cluster = [node(), limits, *claims, azure("one", "theirs"), azure("two", "home"), there]
+    assert judged(cluster, pod(cpu=1, spec=uses("home"))).nodes == nodes

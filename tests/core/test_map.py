@@ -441,3 +441,49 @@ def test_pools_are_told_apart_by_name_and_need_labels():
     ]
     warned = load(base + "pools: [{name: a, max_nodes: 1}]").warnings
     assert [(w.place, w.found) for w in warned] == [("pools[0] (line 3)", "a pool without labels")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fix"),
+    [
+        (with_tier(memory="4GB!"), "write 4Gi"),
+        (with_tier(memory="4,5Gi"), "write 4.5Gi"),
+        (with_tier(memory="9" * 5000), ""),
+        (with_tier(start_timeout="10 minutes"), "write 10m"),
+        (with_tier(start_timeout="1.5h"), "write 90m"),
+        (with_tier(start_timeout=-5), ""),
+        (with_tier(start_timeout="0.5s"), ""),
+        (with_tier(start_timeout="soon"), ""),
+        (with_tier(was=["Old"]), "write old"),
+        (with_tier(nodes={"selector": {"pool": "x y"}}), "write x-y"),
+        (with_tier(nodes={"selector": {"a/b c": "x"}}), "write a-b-c"),
+        (with_tier(nodes={"tolerations": {"key": "a"}}), "make it an entry of a list"),
+        ({**SMALL, "version": 2}, "write 1"),
+        ({**SMALL, "images": {"a": "quay.io/a:1"}}, "write {image: quay.io/a:1}"),
+        ({**SMALL, "images": {"a": {"image": "docker://Quay.io/A:B"}}}, "write quay.io/a:B"),
+        ({**SMALL, "tiers": {"small": {"share": 50}}}, "write 50%"),
+        ({**SMALL, "pools": [{"name": "a", "max_nodes": 1, "gpu": {"gpu": 8}}]}, "nvidia.com/gpu"),
+    ],
+)
+def test_the_nearest_fix_is_itself_allowed(wrong, fix):
+    found = the_fault(wrong).fix
+    assert fix in found if fix else not found
+
+
+def test_names_in_a_part_that_is_no_mapping_are_not_told_again():
+    assert [fault.place for fault in faults({"teams": SMALL["teams"], "tiers": ["small"]})] == [
+        "tiers"
+    ]
+    assert [fault.place for fault in faults({**SMALL, "tiers": {}})] == [
+        "tiers",
+        "teams.all.tiers[0]",
+    ]
+
+
+def test_a_vendor_that_is_nearly_a_known_one_is_a_warning():
+    image = {"image": "a", "needs": "gpu", "vendors": ["nvdia", "example.org"]}
+    found = load({**SMALL, "images": {"a": image}}).warnings
+    assert ("the vendor nvdia", "did you mean nvidia?") in [
+        (each.found, each.fix) for each in found
+    ]
+    assert not [each for each in found if "example.org" in each.found]

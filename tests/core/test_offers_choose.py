@@ -389,3 +389,29 @@ teams:
     assert chosen({}, text=text).override["volume_mounts"] == [
         {"name": "team-d", "mountPath": "/d", "readOnly": True}
     ]
+
+
+# --- a start that passed and then found no room -------------------------------------------
+
+
+def nearest(raw, after, *, person=PHYSICIST):
+    """What is named when this passed on a free cluster and then failed on another."""
+    choice = chosen(raw)
+    found = a_desk().nearest(person, choice, a_scene(after))
+    return found and (found.slug, dict(found.options))
+
+
+def test_who_loses_a_race_is_told_the_nearest_that_still_fits():
+    one_left = a_state(g1(), a_pod({GPU: 7}))
+    assert nearest({"profile": A100_SLUG, "gpus": "2"}, one_left) == (A100_SLUG, {"gpus": "1"})
+    full = a_state(g1(), a_pod({GPU: 8}))
+    assert nearest({"profile": A100_SLUG}, full) == ("large", {})
+
+
+def test_what_still_seems_to_fit_though_it_failed_is_replaced_by_less_of_something():
+    assert nearest({"profile": A100_SLUG, "gpus": "2"}, a_state(g1())) == (A100_SLUG, {"gpus": "1"})
+    assert nearest({"profile": "small"}, a_state(a_node(cpu=64, memory=512))) is None
+
+
+def test_nothing_is_named_when_the_choice_is_not_theirs_any_more():
+    assert nearest({"profile": "large"}, a_state(g1()), person=a_person("arts")) is None

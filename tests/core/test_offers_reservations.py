@@ -1,12 +1,24 @@
 """Starts under way: caps hold in a rush, and no reservation outlives its start."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from teamspawner.errors import ChoiceError
 from teamspawner.offers.reservations import Ledger, Reservation
-from tests.core.offering import A100, GPU, a_desk, a_node, a_person, a_scene, a_server, a_state
+from teamspawner.offers.scene import Leftover
+from tests.core.offering import (
+    A100,
+    GPU,
+    a_desk,
+    a_node,
+    a_person,
+    a_scene,
+    a_server,
+    a_snapshot,
+    a_state,
+)
 
 A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 
@@ -49,6 +61,25 @@ def test_a_start_whose_pod_is_seen_takes_its_place_once():
     seen = a_state(node, a_server("bob", "everyone", start="t", cpu=2, memory=4))
     listing = desk.listing(a_person(), a_scene(seen, held=(held,)))
     assert [offer.verdict.status for offer in listing.offers] == ["FITS_NOW"]
+
+
+def test_a_server_on_a_node_that_has_gone_counts_until_its_pod_is_gone():
+    busy = a_state(g1(), a_server("zoe", tier="gpu", gpus=6))
+    lost = a_server("bob", tier="gpu", gpus=2, start="t")
+    there, gone = a_snapshot(busy, stranded=(lost,)), a_snapshot(busy)
+    raw, ann = {"profile": A100_SLUG}, a_person("physics", name="ann")
+    with pytest.raises(ChoiceError) as caught:
+        a_desk().choose(ann, raw, a_scene(snapshot=there))
+    assert caught.value.reason == "cap"
+    assert a_desk().choose(ann, raw, a_scene(snapshot=gone)).slug == A100_SLUG
+
+
+def test_a_pod_left_over_on_a_node_that_has_gone_does_not_keep_its_owner_from_starting():
+    lost = a_server("ann", tier="gpu", gpus=2, start="t")
+    scene = a_scene(snapshot=a_snapshot(g1(), stranded=(lost,)), leftover=Leftover("t", "lost"))
+    raw = {"profile": A100_SLUG, "gpus": "2"}
+    choice = a_desk().choose(a_person("physics", name="ann"), raw, scene)
+    assert choice.devices == {GPU: 2}
 
 
 def test_a_reservation_ends_when_its_time_is_up():

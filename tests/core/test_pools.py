@@ -2,10 +2,13 @@
 
 import pytest
 
+from teamspawner.capacity.objects import Candidate, Claim, Storage, Volume, VolumeUse
 from teamspawner.capacity.verdict import Status
 from teamspawner.hub.waits import longest_s, wait_s
+from teamspawner.offers.reservations import Reservation
 from tests.core.offering import (
     A100,
+    GIB,
     GPU,
     a_desk,
     a_map,
@@ -13,6 +16,7 @@ from tests.core.offering import (
     a_person,
     a_pod,
     a_scene,
+    a_snapshot,
     a_state,
 )
 
@@ -54,8 +58,8 @@ def test_a_new_machine_that_would_take_it_is_offered_and_told_with_its_time():
     offer = only(small())
     assert offer.verdict.status is Status.NEEDS_SCALE_UP
     assert offer.startable
-    assert (offer.count, offer.nodes) == (0, 0)
-    assert offer.sentence == "Needs a new machine; about 5 min."
+    assert (offer.count, offer.nodes) == (8, 0), "four on each of two machines"
+    assert offer.sentence == "Needs a new machine, which takes about 5 min."
 
 
 def test_a_machine_with_room_now_goes_before_a_new_one():
@@ -64,7 +68,8 @@ def test_a_machine_with_room_now_goes_before_a_new_one():
 
 def test_of_several_pools_the_quickest_is_told_and_one_without_time_last():
     pools = ", ".join([pool(minutes="null", name="x"), pool(minutes=9, name="y"), pool(name="z")])
-    assert only(small(), pools=pools).sentence == "Needs a new machine; about 5 min."
+    told = only(small(), pools=pools).sentence
+    assert told == "Needs a new machine, which takes about 5 min."
     assert only(small(), pools=pool(minutes="null")).sentence == "Needs a new machine."
 
 
@@ -103,13 +108,87 @@ def test_a_pool_that_has_all_its_machines_stays_busy_and_says_so():
     assert only(*full, pools=pool(max_nodes=3)).verdict.status is Status.NEEDS_SCALE_UP
 
 
+ONE_EACH = "{cpu: 10, memory: 8Gi}"
+"""Two of these do not fit on one machine of the pool."""
+
+
+def held(token, cpu=10, **spec):
+    candidate = Candidate(a_pod({"cpu": cpu * 1000, "memory": 8 * GIB}, **spec), name=token)
+    return Reservation(token=token, person=token, team="all", candidate=candidate)
+
+
+@pytest.mark.parametrize(
+    ("starts", "count"),
+    [
+        pytest.param((), 2, id="nobody-waits"),
+        pytest.param(("bob",), 1, id="one-start-under-way"),
+    ],
+)
+def test_starts_under_way_come_before_what_a_pool_may_add(starts, count):
+    offer = only(small(), tier=ONE_EACH, held=tuple(map(held, starts)))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, count)
+
+
+def test_the_last_machine_is_promised_once():
+    offer = only(small(), tier=ONE_EACH, held=(held("bob"), held("carol")))
+    assert offer.verdict.status is Status.NEVER
+    assert not offer.startable
+    assert offer.sentence.endswith(
+        " The last machines that may be added are for servers that wait already."
+    )
+
+
+def test_a_pod_that_found_no_place_counts_like_a_start_under_way():
+    pod = a_pod({"cpu": 10000})
+    snapshot = a_snapshot(small(), waiting=(Candidate(pod, name="bob", judged=True),))
+    assert only(snapshot=snapshot, tier=ONE_EACH).count == 1
+
+
+def test_two_who_wait_share_a_machine_that_has_room_for_both():
+    offer = only(small(), tier=ONE_EACH, held=(held("bob", cpu=8), held("carol", cpu=8)))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"priority": -10}, id="less-important"),
+        pytest.param({"gates": ("queue",)}, id="held-by-a-gate"),
+        pytest.param({"node_selector": {"pool": "other"}}, id="not-for-such-a-machine"),
+    ],
+)
+def test_pods_that_would_not_take_the_machine_first_do_not_count(spec):
+    snapshot = a_snapshot(small(), waiting=(held("bob", **spec).candidate,))
+    assert only(snapshot=snapshot, tier=ONE_EACH).count == 2
+
+
+def test_one_may_see_what_is_left_for_oneself_while_ones_own_pod_waits():
+    text = f"tiers: {{t: {ONE_EACH}}}\nteams: {{all: {{groups: ['*'], tiers: [t]}}}}\n"
+    desk, mine = a_desk(text + f"pools: [{pool(max_nodes=1)}]"), held("bob").candidate
+    scene = a_scene(snapshot=a_snapshot(small(), waiting=(mine,)))
+    assert desk.verdict(mine, scene).status is Status.NEEDS_SCALE_UP
+    assert desk.verdict(held("carol").candidate, scene).status is not Status.NEEDS_SCALE_UP
+
+
+def test_a_disk_that_serves_one_pod_fits_once_however_many_machines_may_come():
+    claim = Claim("default", "home", access_modes=("ReadWriteOncePod",), volume="v", uid="u")
+    volume = Volume("v", claim=("default", "home", "u"), phase="Bound", capacity_bytes=1)
+    storage = Storage(claims={("default", "home"): claim}, volumes={"v": volume})
+    text = "tiers: {t: {cpu: 4, memory: 8Gi}}\nteams: {all: {groups: ['*'], tiers: [t]}}\n"
+    desk = a_desk(text + f"pools: [{pool(max_nodes=5)}]")
+    pod = a_pod({"cpu": 4000}, volumes=(VolumeUse("claim", "home"),))
+    scene = a_scene(snapshot=a_snapshot(small(), storage=storage))
+    verdict = desk.verdict(Candidate(pod, name="me"), scene)
+    assert (verdict.status, verdict.count) == (Status.NEEDS_SCALE_UP, 1)
+
+
 def test_a_cordoned_machine_is_one_of_the_pool():
     gone = a_node("p1", cpu=16, memory=64, labels=LABELS, unschedulable=True)
     offer = only(gone, pools=pool(max_nodes=1))
     assert not offer.startable
     assert offer.sentence == (
         "The machines for this are under maintenance."
-        " No more machines may be added: all 1 are there."
+        " No more machines may be added: the only one is there."
     )
 
 
@@ -194,3 +273,11 @@ def test_the_gate_foretells_the_new_machine_and_waits_twice_as_long_as_it_takes(
     assert wait_s(choice, parsed, foretold, 300.0, own_waits=False) == 600.0
     assert longest_s(parsed, 300.0) >= 900.0
     assert desk.verdict(scene.pod_for(choice), a_scene()) is None
+
+
+def test_what_could_be_added_is_not_called_free_below_a_count():
+    pools = pool(labels=f"{{pool: a100, {MODEL}}}", gpu=f"{{{GPU}: 4}}")
+    text = "tiers: {t: {gpu: {counts: [1, 4]}, per_gpu: fair}}\n"
+    text += f"teams: {{all: {{groups: ['*'], tiers: [t]}}}}\npools: [{pools}]"
+    (card,) = a_desk(text).listing(a_person(), a_scene(small())).cards
+    assert [each.note for each in card.options[0].choices] == ["new machine", "new machine"]

@@ -124,6 +124,45 @@ def test_free_text_must_match_to_its_end():
     assert refused({"image--unlisted-choice": "ok/a; rm"}, profile).status == 400
 
 
+@pytest.mark.parametrize("typed", ["ok/a", "evil; rm", "x" * 2000], ids=["good", "bad", "long"])
+def test_a_listed_value_wins_over_text_that_was_typed_and_abandoned(typed):
+    raw = {"image": "big", "image--unlisted-choice": typed}
+    assert chosen(raw, a_profile(free="ok/[a-z]+")) == {"profile": "custom", "image": "big"}
+
+
+def test_typed_text_counts_when_the_menu_says_other():
+    raw = {"image": "unlisted-choice", "image--unlisted-choice": "ok/a"}
+    found = chosen(raw, a_profile(free="ok/[a-z]+"))
+    assert found == {"profile": "custom", "image--unlisted-choice": "ok/a"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        pytest.param("image", "big", {"image": "big"}, id="listed"),
+        pytest.param(
+            "image--unlisted-choice", "ok/a", {"image--unlisted-choice": "ok/a"}, id="typed"
+        ),
+    ],
+)
+def test_an_option_may_have_the_name_that_it_has_in_a_form(key, value, kept):
+    raw = {f"profile-option-custom--{key}": value, "profile-option-other--image": "base"}
+    assert chosen(raw, a_profile(free="ok/[a-z]+")) == {"profile": "custom", **kept}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("image", "huge", id="not-offered"),
+        pytest.param("image", ["big"], id="wrong-type"),
+        pytest.param("image--unlisted-choice", "evil", id="typed-and-wrong"),
+    ],
+)
+def test_an_option_by_its_name_in_a_form_is_checked_alike(key, value):
+    raw = {f"profile-option-custom--{key}": value}
+    assert refused(raw, a_profile(free="ok/[a-z]+")).status == 400
+
+
 @pytest.mark.parametrize(
     "typed",
     [

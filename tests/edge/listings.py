@@ -218,7 +218,6 @@ def physics_page() -> Listing:
             summary="8 CPU · 256 GiB",
         ),
         teams=("physics", "biology"),
-        groups_as_of=NOW - timedelta(minutes=3),
     )
 
 

@@ -275,7 +275,7 @@ def test_a_full_cluster_is_asked_in_steps_what_it_would_say_with_fewer_pods():
     state.pod_changed()
     snapshot, index = state.snapshot(None), FitIndex(RULES)
     asked = Candidate(Pod("default", {}, PodSpec({"cpu": 2000})))
-    assert len(list(index.warm(asked, snapshot))) == 1 + 3
+    assert len(list(index.warm(asked, snapshot))) == 3 + 3 + 12
     assert index.verdict(asked, snapshot).status is Status.BUSY
 
 

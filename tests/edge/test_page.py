@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -283,11 +282,6 @@ def test_the_age_of_the_numbers_is_on_the_page():
 
 def test_a_cluster_never_seen_is_not_said_to_be_seen():
     assert page(listings.broken_page()).text("ts-age") == ["cluster not seen yet"]
-
-
-def test_the_age_of_the_groups_is_told_when_it_is_known():
-    shown = replace(listings.physics_page(), groups_as_of=NOW - timedelta(hours=5))
-    assert "groups read 5 h ago" in page(shown).text("ts-seen")[0]
 
 
 # ---- What must not be there

@@ -50,8 +50,9 @@ def test_an_offer_is_told_in_plain_units():
     assert (found["verdict"], found["count"], found["kind"]) == ("FITS_NOW", 1, "whole")
 
 
-def test_only_extended_resources_are_accelerators():
+def test_only_devices_are_accelerators():
     given = {"cpu": 1, "memory": 1, "ephemeral-storage": 1, "pods": 1, "nvidia.com/gpu": 2}
+    given |= {"rdma/hca": 1, "vpc.amazonaws.com/efa": 1, "smarter-devices/fuse": 1}
     answer = document(listing(card("a", replace(offer("a"), requests=given))), now=NOW)
     assert answer["offers"][0]["requests"]["accelerators"] == {"nvidia.com/gpu": 2}
 

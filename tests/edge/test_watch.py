@@ -60,3 +60,24 @@ async def test_a_change_that_weighs_nothing_keeps_the_version():
             api.put("pods", a_pod("b"))
             await until(lambda: used(watcher) == 2000)
             assert watcher.version == before + 1
+
+
+async def test_a_server_on_a_node_that_is_not_seen_is_stranded_until_it_is_gone():
+    async with FakeApi() as api:
+        api.put("nodes", a_node())
+        api.put("pods", a_pod("plain", "lost"))
+        api.put("pods", a_pod("server", labels={"teamspawner/team": "physics"}))
+        async with a_watcher(api) as watcher:
+            await watcher.synced(5)
+            await until(lambda: api.watching("pods") and api.watching("nodes"))
+            assert watcher.snapshot().stranded == ()
+            (server,) = watcher.snapshot().nodes["n1"].pods
+            api.delete("nodes", "n1")
+            await until(lambda: watcher.snapshot().stranded == (server,))
+            api.put("nodes", a_node())
+            await until(lambda: watcher.snapshot().nodes)
+            assert watcher.snapshot().stranded == ()
+            api.delete("nodes", "n1")
+            await until(lambda: watcher.snapshot().stranded == (server,))
+            api.delete("pods", "server", "default")
+            await until(lambda: watcher.snapshot().stranded == ())

@@ -136,7 +136,7 @@ def _through(answer):
 
 
 async def test_a_steady_cluster_is_never_listed_again(api):
-    async with a_watcher(api, period_s=1) as watcher:
+    async with a_watcher(api, period_s=1, rights_s=1) as watcher:
         await ready(api, watcher)
         await asyncio.sleep(2.5)
         await goes_on(api, watcher)
@@ -359,6 +359,19 @@ async def test_rights_given_later_are_noticed_without_a_restart(api):
         api.forbidden = set()
         await until(lambda: not watcher.snapshot().unseen & {"pods", "nodes"})
         assert used(watcher) == 1000
+
+
+async def test_rights_taken_away_show_though_the_server_ends_no_watch(api):
+    async with a_watcher(api, rights_s=1) as watcher:
+        await ready(api, watcher)
+        api.forbidden.add("nodes")
+        await until(lambda: "nodes" in watcher.snapshot().unseen, 3)
+        assert "may not list and watch nodes" in watcher.status().trouble
+
+
+async def test_rights_taken_away_show_within_two_minutes():
+    # a real server lets an open watch go on until it ends, and we wait a little to ask again
+    assert Settings().rights_s + Settings().longest_wait_s <= 120
 
 
 async def test_rights_taken_away_make_the_kind_unseen(api):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from teamspawner.offers.desk import BROKEN
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -52,6 +53,64 @@ async def test_a_function_that_lists_nothing_refuses_and_starts_no_plain_server(
         for options in (None, {}, {"profile": "default"}):
             assert (await ada.start(options)).status == 403
         assert not any("ada" in pod["metadata"]["name"] for pod in await cluster.pods())
+
+
+def raising(_spawner):
+    raise RuntimeError("the password of the directory is hunter2")
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["as-before", "the-list-fails-by-now"])
+async def test_a_start_that_finds_no_room_is_refused_in_words_whatever_the_list_does(
+    cluster, tmp_path, fails
+):
+    lists = [
+        {"slug": slug, "display_name": slug.upper(), "kubespawner_override": {"cpu_guarantee": n}}
+        for slug, n in (("s", 2), ("t", 1))
+    ]
+    asked = []
+
+    def profiles(_spawner):
+        if fails and asked:
+            raise RuntimeError("away by now")
+        return lists
+
+    cluster.placed = asked.append
+    settings = kube(cluster, profile_list=profiles)
+    team = {"unschedulable_grace": 1.0}
+    async with a_hub(tmp_path, KubeSpawner=settings, TeamSpawner=team) as hub:
+        ada = await hub.someone("ada")
+        answer = await ada.start({"profile": "s"})
+        cluster.back_to_normal()
+        said = "No machine has room for this server now."
+        more = "" if fails else " Nearest that fits: T."
+        assert (answer.status, answer.json["message"]) == (409, said + more)
+        assert hub.failures == 0
+
+
+def unnamed(_spawner):
+    return [{"kubespawner_override": {}}]
+
+
+@pytest.mark.parametrize("profiles", [raising, unnamed], ids=["raises", "lists-nonsense"])
+async def test_a_function_that_fails_refuses_in_words_and_counts_as_no_failure(
+    cluster, tmp_path, profiles
+):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, profile_list=profiles)) as hub:
+        ada = await hub.someone("ada")
+        answers = [
+            await ada.browse("GET", "/hub/spawn"),
+            await ada.browse("GET", "/hub/spawn?profile=x"),
+            await ada.post_form("/hub/spawn", {"profile": "x"}),
+            await ada.call("GET", "/teamspawner/offers"),
+            await ada.start(),
+            await ada.start({"profile": "x"}),
+        ]
+        assert {each.status for each in answers} == {503}
+        assert all(BROKEN in each.text for each in answers)
+        assert not any("hunter2" in each.text for each in answers)
+        assert hub.failures == 0
+        told = [line for line in hub.log.lines if "profile_list cannot be used" in line]
+        assert len(told) == 1
 
 
 async def test_a_list_made_as_a_dictionary_is_sorted_by_its_keys(cluster, tmp_path):

@@ -1,6 +1,5 @@
 """The small parts of the gate, each by itself."""
 
-import asyncio
 import logging
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,7 +22,7 @@ from teamspawner.hub.devices import accelerators_of, check
 from teamspawner.hub.home import with_home
 from teamspawner.hub.quiet import OpenPage, quieten
 from teamspawner.hub.refusal import Refusal
-from teamspawner.hub.shared import in_turns, named_rules
+from teamspawner.hub.shared import named_rules
 from teamspawner.hub.truth import compare
 from tests.core.build import a_candidate, a_node, a_snapshot
 
@@ -216,24 +215,6 @@ def test_room_made_on_a_node_that_was_not_foretold_is_a_difference(log, caplog):
     assert not differs(here, nominated, log, caplog, placed=False)
     assert differs(there, nominated, log, caplog, placed=False)
     assert not differs(there, UNPLACED, log, caplog, placed=False)
-
-
-@pytest.mark.asyncio
-async def test_work_in_steps_lets_others_in_after_each():
-    told = []
-
-    def steps():
-        for number in range(3):
-            told.append(number)
-            yield
-
-    async def other():
-        for _ in range(3):
-            told.append("other")
-            await asyncio.sleep(0)
-
-    await asyncio.gather(in_turns(steps()), other())
-    assert told == [0, "other", 1, "other", 2, "other"]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ async def test_a_pod_that_no_machine_takes_ends_its_start_in_seconds(hub, cluste
     cluster.placed = lambda _pod: None
     began = time.monotonic()
     answer = await ada.start({"profile": "small"})
+    # what asks for as much would not be placed either, so no other is named
     assert (answer.status, answer.json["message"]) == (
         409,
         "No machine has room for this server now.",
@@ -103,6 +104,26 @@ async def test_a_pod_that_no_machine_takes_ends_its_start_in_seconds(hub, cluste
     assert time.monotonic() - began < 6
     assert await pod_of(cluster, ada) is None
     assert hub.failures == 0
+
+
+async def test_a_start_that_loses_the_race_for_room_names_what_still_fits(hub, cluster, ada):
+    limits = {"limits": {"nvidia.com/gpu": "7"}}
+    spec = {"containers": [{"name": "c", "image": "x", "resources": limits}], "nodeName": "gpu-1"}
+    taken = {"metadata": {"name": "taken"}, "spec": spec}
+    path, asked = "/api/v1/namespaces/hub/pods", []
+    cluster.placed = asked.append
+    starting = asyncio.ensure_future(ada.start({"profile": GPU, "gpus": "2"}))
+    while not asked:
+        await asyncio.sleep(0.01)
+    await cluster.api.create(path, taken)
+    answer = await starting
+    await cluster.api.delete(f"{path}/taken", 0)
+    assert (answer.status, answer.json["message"]) == (
+        409,
+        "No machine has room for this server now. Nearest that fits: GPU · A100 80 GB.",
+    )
+    assert hub.failures == 0
+    assert not len(hub.user(ada.name).spawner.gate._known.shared().ledger)
 
 
 async def test_an_image_that_does_not_exist_ends_its_start_in_seconds(hub, cluster, ada):

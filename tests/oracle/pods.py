@@ -188,7 +188,8 @@ def pod_affinity(dice: Dice) -> Json:
         if dice.chance(0.25):
             term["namespaces"] = dice.some([*NAMESPACES, "gone"], 1, 2)
         if dice.chance(0.25):
-            choices = [{}, {"matchLabels": {"env": "prod"}}, {"matchLabels": {"x": "y"}}]
+            missing = {"matchExpressions": [{"key": "env", "operator": "DoesNotExist"}]}
+            choices = [{}, {"matchLabels": {"env": "prod"}}, {"matchLabels": {"x": "y"}}, missing]
             term["namespaceSelector"] = dice.choice(choices)
         terms.append(term)
     kind = "required" if dice.chance(0.9) else "preferred"

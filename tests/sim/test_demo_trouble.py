@@ -24,6 +24,19 @@ def test_a_port_that_is_taken_is_told(taken, capsys):
     assert f"--port {taken}: taken" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["-3", "65536"], ids=["below", "above"])
+def test_a_port_that_is_none_is_told(port, capsys):
+    assert main(["demo", "--no-browser", "--port", port]) == 2
+    assert f"--port {port}: no port; allowed: 1 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "none/ready.json"], ids=["a-folder", "in-no-folder"])
+def test_a_ready_file_that_cannot_be_written_is_told_before_anything_starts(name, tmp_path, capsys):
+    path = str(tmp_path / name)
+    assert main(["demo", "--no-browser", "--port", "0", "--ready-file", path]) == 2
+    assert f"--ready-file {path}: cannot be written" in capsys.readouterr().err
+
+
 def test_without_a_wish_the_port_is_any_free_one():
     assert choose_port(0) > 0
     assert choose_port(None) > 0

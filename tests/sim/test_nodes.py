@@ -269,6 +269,23 @@ async def test_occupants_are_never_started_and_go_when_deleted(tmp_path, small):
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({}, id="no-containers"),
+        pytest.param({"containers": None, "initContainers": [{}]}, id="unnamed"),
+        pytest.param({"containers": [{"resources": {"requests": {"cpu": "1"}}}]}, id="no-image"),
+    ],
+)
+async def test_an_occupant_may_leave_out_what_only_a_start_needs(tmp_path, small, spec):
+    async with a_cluster(tmp_path, small) as (cluster, client):
+        pod = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}}
+        cluster.put(occupants([{**pod, "spec": {"nodeName": "small", **spec}}]))
+        found = await until(client, "p", phase("Running"))
+        assert all(one["name"] and one["image"] for one in found["spec"]["containers"])
+
+
+@pytest.mark.asyncio
 async def test_a_pod_without_room_is_told_why_and_placed_when_there_is(tmp_path, small):
     async with a_cluster(tmp_path, small) as (_, client):
         await client.create(PODS, a_pod("big", cpu="2"))

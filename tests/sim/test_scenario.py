@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from jupyterhub.auth import Authenticator
 
 from teamspawner.cli import main
 from teamspawner.map.load import load
@@ -144,6 +145,46 @@ def test_every_fault_is_told_with_place_and_fix(write):
     ]
     assert "did you mean nodes?" in told[1]
     assert "did you mean memory?" in told[5]
+
+
+def test_names_that_the_hub_refuses_are_faults_with_all_others(write):
+    users = {"a/b": ["x"], "Ann": [], "ann": [], "": [], " q": [], "%2e.": [], "a\nb": []}
+    wrong = {"users": users, "admins": ["boss", "no/body"], "nodse": []}
+    told = faults(write(json.dumps(wrong)))
+    places = [line.split(": found")[0] for line in told]
+    assert places == [
+        "nodse",
+        "users.a/b",
+        "users.ann",
+        "users.",
+        "users. q",
+        "users.%2e.",
+        "users.a\nb",
+        "admins[1]",
+    ]
+    assert "a second ann, beside Ann" in told[2]
+
+
+@pytest.mark.parametrize("name", ["ann", "Ann B", "a@b.org", ".a", "é", "a:b", "50%"])
+def test_names_that_the_hub_takes_are_no_faults(write, name):
+    users = read_scenario(write({"users": {name: ["g"]}, "admins": [name]})).users
+    assert Authenticator().validate_username(name)
+    assert users == {Authenticator().normalize_username(name): ("g",)}
+
+
+def test_of_two_objects_of_one_name_one_is_a_fault(write):
+    short = {"name": "a", "cpu": 1, "memory": "1Gi"}
+    pods = [{"metadata": {"name": "p", "namespace": n}, "spec": {}} for n in ("x", "y", "x")]
+    told = faults(write(USERS | {"nodes": [short, short], "pods": pods}))
+    assert [line.split(";")[0] for line in told] == [
+        "nodes: found a second a",
+        "pods: found a second p",
+    ]
+
+
+def test_a_pod_without_a_spec_is_a_fault(write):
+    told = faults(write(USERS | {"pods": [{"metadata": {"name": "p"}}]}))
+    assert told == ["pods[0].spec: found nothing; allowed: the pod's spec; add spec"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "{", "\x00", "users: {}", "- a"])

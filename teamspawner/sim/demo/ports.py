@@ -10,7 +10,7 @@ import aiohttp
 
 __all__ = ["answers", "choose_port", "free_port"]
 
-_FIRST, _LAST = 8000, 8100
+_FIRST, _LAST, _HIGHEST = 8000, 8100, 65535
 
 
 async def answers(url: str, seconds: float) -> None:
@@ -32,9 +32,11 @@ def choose_port(wanted: int | None) -> int:
     """Return a free port: the one wanted, any for 0, from 8000 upwards for None.
 
     Raises:
-        ValueError: When the one that was asked for is taken.
+        ValueError: When the one that was asked for is taken, or is none.
     """
     if wanted is not None:
+        if not 0 <= wanted <= _HIGHEST:
+            raise ValueError(f"--port {wanted}: no port; allowed: 1 to {_HIGHEST}, or 0 for any")
         if wanted and not _is_free(wanted):
             raise ValueError(f"--port {wanted}: taken; choose another, or 0 for any free one")
         return wanted or free_port()

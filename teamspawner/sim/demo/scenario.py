@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from teamspawner.errors import Fault, TeamSpawnerError
+from teamspawner.sim.demo.people import name_faults, named
 from teamspawner.sim.demo.shapes import Gpu, ShortNode, Text, raw_nodes
 from teamspawner.sim.server.kinds import BY_KIND, Kind
 from teamspawner.sim.server.refusal import Refusal
@@ -42,7 +43,7 @@ class Scenario:
     """A cluster and its people.
 
     Attributes:
-        users: Name to groups; admins are in it.
+        users: Name to groups, as JupyterHub keeps names; admins are in it.
         admins: Who may do everything in the hub.
         map: The map as text, None when there is none.
         objects: Raw objects of the cluster, nodes first, pods last.
@@ -76,17 +77,20 @@ def read_scenario(path: Path) -> Scenario:
         allowed = "keys and values: " + ", ".join(_File.model_fields)
         raise ScenarioError((Fault(path.name, _shown(value), allowed, ""),))
     faults = list(_faults(_File, value, ""))
+    faults += name_faults(value.get("users"), value.get("admins"))
     nodes = list(_nodes(value.get("nodes"), faults))
     pods = list(_raw(value.get("pods"), "pods", "Pod", faults))
+    faults += [*_twins("nodes", nodes), *_twins("pods", pods)]
     dump = _dump(path, value.get("dump"), faults)
     told = _map(path, value.get("map"), faults)
     if faults:
         raise ScenarioError(tuple(faults))
     file = _File.model_validate(value)
-    users = {name: tuple(groups or ()) for name, groups in file.users.items()}
-    users |= {name: () for name in file.admins if name not in users}
+    users = {named(name): tuple(groups or ()) for name, groups in file.users.items()}
+    admins = tuple(map(named, file.admins))
+    users |= {name: () for name in admins if name not in users}
     objects = sorted([*nodes, *dump, *pods], key=lambda one: _RANK.get(one["kind"], 5))
-    return Scenario(users, tuple(file.admins), told, tuple(objects))
+    return Scenario(users, admins, told, tuple(objects))
 
 
 _RANK = {"Namespace": 0, "PriorityClass": 1, "StorageClass": 1, "RuntimeClass": 1, "Node": 2,
@@ -222,6 +226,18 @@ def _raw(
             yield thing
 
 
+def _twins(where: str, things: Iterable[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Tell objects of one name, of which only one could be made."""
+    seen: set[tuple[str, str]] = set()
+    for thing in things:
+        meta = thing["metadata"]
+        key = (str(meta.get("namespace") or "default"), str(meta["name"]))
+        if key in seen:
+            allowed = "names that differ, for only one of them can be made"
+            yield Fault(where, f"a second {key[1]}", allowed, "rename one of them")
+        seen.add(key)
+
+
 def _object_fault(thing: Mapping[str, Any], place: str, wanted: str = "") -> Fault | None:
     kind = BY_KIND.get((thing.get("apiVersion"), thing.get("kind")))  # type: ignore[arg-type] # none fits None
     if kind is None or (wanted and kind.kind != wanted):
@@ -229,6 +245,8 @@ def _object_fault(thing: Mapping[str, Any], place: str, wanted: str = "") -> Fau
     meta = thing.get("metadata")
     if not isinstance(meta, Mapping) or not isinstance(meta.get("name"), str):
         return Fault(f"{place}.metadata.name", "nothing", "a name", "add metadata.name")
+    if kind.kind == "Pod" and not isinstance(thing.get("spec"), Mapping):
+        return Fault(f"{place}.spec", _shown(thing.get("spec")), "the pod's spec", "add spec")
     return _decode_fault(kind, thing, place)
 
 

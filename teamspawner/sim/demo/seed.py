@@ -57,7 +57,10 @@ def _thing(version: str, kind: str, name: str, namespace: str = NAMESPACE) -> di
 
 
 def occupants(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the objects of a scenario, its pods marked as such that only take up room."""
+    """Return the objects of a scenario, its pods marked as such that only take up room.
+
+    They are never started, so a pod may leave out what only a start needs.
+    """
     marked = []
     for thing in objects:
         own = copy.deepcopy(dict(thing))
@@ -65,10 +68,20 @@ def occupants(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             keeps = bool((own.get("status") or {}).get("phase"))
             notes = own["metadata"].setdefault("annotations", None) or {}
             own["metadata"]["annotations"] = {**notes, OCCUPANT: "keep" if keeps else "run"}
+            _complete_containers(own["spec"])
         if BY_KIND[own["apiVersion"], own["kind"]].namespaced:
             own["metadata"].setdefault("namespace", "default")
         marked.append(own)
     return marked
+
+
+def _complete_containers(spec: dict[str, Any]) -> None:
+    for part in ("initContainers", "containers"):
+        found = spec.get(part) or ([{}] if part == "containers" else [])
+        spec[part] = [
+            {"name": f"{part[:4].lower()}-{place}", "image": "none", **one}
+            for place, one in enumerate(found)
+        ]
 
 
 class Seed:

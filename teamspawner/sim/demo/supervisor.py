@@ -84,6 +84,9 @@ async def run(plan: Plan) -> None:
         port = choose_port(plan.port)
     except ValueError as error:
         raise DemoError(str(error), 2) from error
+    if plan.ready_file and not _can_hold(plan.ready_file):
+        told = f"--ready-file {plan.ready_file}: cannot be written there"
+        raise DemoError(f"{told}; give the path of a file in a folder that exists", 2)
     folder = Path(tempfile.mkdtemp(prefix="teamspawner-demo-"))
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -98,6 +101,11 @@ async def run(plan: Plan) -> None:
         await reaper.close()
         forget(plan.ready_file)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _can_hold(ready_file: Path) -> bool:
+    """Whether a file of this name can be written; it is known only later what goes into it."""
+    return not ready_file.is_dir() and os.access(ready_file.absolute().parent, os.W_OK)
 
 
 @asynccontextmanager

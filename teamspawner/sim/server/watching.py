@@ -142,11 +142,13 @@ async def _next(queue: asyncio.Queue[Change], cut: asyncio.Event, seconds: float
     if not queue.empty():
         return queue.get_nowait()
     getting, cutting = (asyncio.ensure_future(one) for one in (queue.get(), cut.wait()))
-    done, _ = await asyncio.wait(
-        {getting, cutting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-    )
-    for one in (getting, cutting):
-        one.cancel()
+    try:
+        done, _ = await asyncio.wait(
+            {getting, cutting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        for one in (getting, cutting):
+            one.cancel()
     return getting.result() if getting in done else None  # type: ignore[return-value] # of this task
 
 
