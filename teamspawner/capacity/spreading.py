@@ -99,10 +99,9 @@ class Spreading(Filter):
     def placed(self, node: Node, pod: Pod) -> None:
         """Count a pod just put on a node."""
         for index, constraint in enumerate(self.constraints):
-            moved = self._moved(index, node, Change(come=(pod,)))
-            if moved:
-                constraint.counts[node.labels[constraint.spread.topology_key]] += moved
-                constraint.low = None
+            value = node.labels[constraint.spread.topology_key]
+            constraint.counts[value] += self._moved(index, node, Change(come=(pod,)))
+            constraint.low = None
 
     def _moved(self, index: int, node: Node, change: Change) -> int:
         """Return by how much a change on a node alters its domain's count.

@@ -51,6 +51,6 @@ def zones(candidate: Candidate, snapshot: Snapshot) -> Zones | None:
         labels = volume.labels if volume is not None else {}
         for key in _TOPOLOGY:
             parts = labels.get(key, "").split("__")
-            if all(part.strip() for part in parts):
-                wanted.append((key, frozenset(part.strip() for part in parts)))
+            if all(parts):
+                wanted.append((key, frozenset(parts)))
     return Zones(tuple(wanted)) if wanted else None

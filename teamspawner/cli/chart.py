@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from teamspawner.cli.mapfile import read_map
+from teamspawner.cli.names import label, natural
 from teamspawner.cli.placeholders import deployments
 from teamspawner.map import Image, Map, Tier
 
@@ -32,10 +33,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="print, instead of values, a Deployment of placeholders for each GPU tier and pool",
     )
     parser.add_argument(
-        "--replicas", type=int, default=1, help="how many placeholders each gets; default 1"
+        "--replicas", type=natural, default=1, help="how many placeholders each gets; default 1"
     )
-    parser.add_argument("--release", default="jupyterhub", help="name of the Helm release")
-    parser.add_argument("--namespace", default="jupyterhub", help="where the hub runs")
+    parser.add_argument(
+        "--release", type=label, default="jupyterhub", help="name of the Helm release"
+    )
+    parser.add_argument("--namespace", type=label, default="jupyterhub", help="where the hub runs")
     parser.add_argument(
         "--skip-gpu-images",
         action="store_true",

@@ -22,6 +22,7 @@ from teamspawner.cli.findings import (
     of_map,
 )
 from teamspawner.cli.mapfile import Given, with_values
+from teamspawner.cli.names import label, subdomain
 from teamspawner.cli.words import counted
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import Loaded, load
@@ -38,9 +39,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--groups", metavar="A,B", help="all groups that the hub knows, to find teams of nobody"
     )
-    parser.add_argument("--namespace", help="where the hub runs; default: here, else jupyterhub")
     parser.add_argument(
-        "--service-account", metavar="NAME", help="ask about this account instead of one's own"
+        "--namespace", type=label, help="where the hub runs; default: here, else jupyterhub"
+    )
+    parser.add_argument(
+        "--service-account",
+        type=subdomain,
+        metavar="NAME",
+        help="ask about this account instead of one's own",
     )
 
 

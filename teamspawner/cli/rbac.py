@@ -7,6 +7,7 @@ import sys
 
 import yaml
 
+from teamspawner.cli.names import label, subdomain
 from teamspawner.cli.rights import FEATURES, USUAL, manifests
 
 
@@ -18,8 +19,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,…",
         help=f"what the hub shall see: {', '.join(FEATURES)}; default: %(default)s",
     )
-    parser.add_argument("--namespace", default="jupyterhub", help="where the hub runs")
-    parser.add_argument("--service-account", default="hub", help="the account it runs as")
+    parser.add_argument("--namespace", type=label, default="jupyterhub", help="where the hub runs")
+    parser.add_argument(
+        "--service-account", type=subdomain, default="hub", help="the account it runs as"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

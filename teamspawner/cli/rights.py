@@ -12,6 +12,8 @@ from typing import Any
 
 READ = ("get", "list", "watch")
 GROUP = "rbac.authorization.k8s.io"
+HOME = "jupyterhub"
+"""The namespace that the docs speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,16 @@ def manifests(features: Iterable[str], namespace: str, account: str) -> list[dic
 def _role(
     kind: str, name: str, rules: Iterable[tuple[str, tuple[str, ...]]], subject: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """A role with the binding to the hub's account."""
+    """A role with the binding to the hub's account.
+
+    A binding that holds in all namespaces is named by the hub's, so that a second hub on
+    a cluster does not take the first one's rights away.
+    """
     meta: dict[str, Any] = {"name": name, "labels": {"app.kubernetes.io/part-of": "teamspawner"}}
     if kind == "Role":
         meta["namespace"] = subject["namespace"]
+    of_another = kind == "ClusterRole" and subject["namespace"] != HOME
+    bound = f"{name}-{subject['namespace']}" if of_another else name
     role = {
         "apiVersion": f"{GROUP}/v1",
         "kind": kind,
@@ -104,7 +112,7 @@ def _role(
     binding = {
         "apiVersion": f"{GROUP}/v1",
         "kind": f"{kind}Binding",
-        "metadata": dict(meta),
+        "metadata": {**meta, "name": bound},
         "roleRef": {"apiGroup": GROUP, "kind": kind, "name": name},
         "subjects": [dict(subject)],
     }

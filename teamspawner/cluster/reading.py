@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -34,6 +35,7 @@ Amounts = tuple[tuple[str, int], ...]
 MANY = 1 << 16
 """How many different values of one kind are kept to share them."""
 
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _Wire = TypeVar("_Wire")
 
 
@@ -136,7 +138,22 @@ def resources_of(found: Amounts) -> Resources:
 
 
 def requirements(found: Iterable[wire.Expression] | None) -> tuple[Requirement, ...]:
-    """Return expressions as values."""
+    """Return expressions over labels as values.
+
+    One with a value that no label can have loses its operator, and so never holds: the
+    scheduler skips it (apimachinery ``labels.NewRequirement``).
+    """
+    return tuple(
+        Requirement(
+            e.key or "",
+            (e.operator or "") if all(map(_LABEL_VALUE.fullmatch, e.values or ())) else "",
+            tuple(e.values or ()),
+        )
+        for e in found or ()
+    )
+
+
+def _fields(found: Iterable[wire.Expression] | None) -> tuple[Requirement, ...]:
     return tuple(
         Requirement(e.key or "", e.operator or "", tuple(e.values or ())) for e in found or ()
     )
@@ -155,6 +172,6 @@ def node_terms(found: wire.NodeSelector | None) -> tuple[NodeTerm, ...] | None:
     if found is None:
         return None
     return tuple(
-        NodeTerm(requirements(t.match_expressions), requirements(t.match_fields))
+        NodeTerm(requirements(t.match_expressions), _fields(t.match_fields))
         for t in found.node_selector_terms or ()
     )

@@ -41,6 +41,8 @@ class _Quiet(logging.Filter):
             return False
         if isinstance(error, CancelledError) and record.msg == UNCAUGHT:
             return False  # a start that was stopped; its request has been answered
+        if isinstance(error, Refusal) and record.name == "asyncio":
+            return False  # nobody waits any more for a start whose refusal has been told
         if isinstance(error, Refusal) or error is None:
             # JupyterHub 5 logs a refusal "with" an exception that is long over
             record.exc_info = record.exc_text = None

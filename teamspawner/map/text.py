@@ -94,8 +94,9 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> Fault:
     found = " ".join(
         str(part) for part in (getattr(error, "context", ""), getattr(error, "problem", "")) if part
     )
-    line = text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 else ""
-    fix = "indent with spaces, not with a tab" if "\t" in line else ""
+    lines = text.split("\n")  # a text that breaks off is marked behind its last line
+    tab = mark is not None and mark.line < len(lines) and "\t" in lines[mark.line]
+    fix = "indent with spaces, not with a tab" if tab else ""
     return Fault(place, found or "text that is no YAML", "one YAML document", fix)
 
 

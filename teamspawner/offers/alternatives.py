@@ -1,6 +1,7 @@
 """The nearest offer that can start now, for each one that cannot.
 
-Of the same team, or the very same thing charged to another team of the person's.
+Of the same team, or the very same thing charged to another team of the person's; where
+neither has room, whatever else the person may have.
 """
 
 from __future__ import annotations
@@ -52,11 +53,12 @@ def _key(offer: Offer) -> tuple[object, ...]:
 
 
 def _with(offer: Offer, free: Sequence[Offer]) -> Offer:
-    able = [other for other in free if other.team == offer.team or other.slug == offer.slug]
-    if not able:
+    if not free:
         return offer
-    best = min(able, key=lambda other: _distance(offer, other))
-    return replace(offer, alternative=_named(best, elsewhere=best.team != offer.team))
+    near = [other for other in free if other.team == offer.team or other.slug == offer.slug]
+    best = min(near or free, key=lambda other: _distance(offer, other))
+    elsewhere = best.team != offer.team and best.slug == offer.slug
+    return replace(offer, alternative=_named(best, elsewhere=elsewhere))
 
 
 def _named(best: Offer, *, elsewhere: bool) -> Alternative:

@@ -241,3 +241,25 @@ def test_a_wrong_map_prints_no_values_and_says_what_is_wrong(tmp_path, capsys, t
     said = capsys.readouterr()
     assert said.out == ""
     assert "the map is wrong" in said.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["chart", "--map", "x", "--replicas", "-1"], "a whole number, 0 or more"),
+        (["chart", "--map", "x", "--replicas", "some"], "found 'some'"),
+        (["chart", "--map", "x", "--release", "Mine"], "found 'Mine'"),
+        (["chart", "--map", "x", "--namespace", "a_b"], "found 'a_b'"),
+        (["rbac", "--namespace", "x" * 64], "at most 63 lower case letters"),
+        (["rbac", "--namespace", ""], "found ''"),
+        (["rbac", "--service-account", "hub.."], "letters, digits, hyphens and dots"),
+        (["doctor", "--namespace", "Lab"], "found 'Lab'"),
+        (["doctor", "--service-account", "a b"], "found 'a b'"),
+    ],
+    ids=lambda value: "-".join(value[:1] + value[-2:]) if isinstance(value, list) else "",
+)
+def test_a_name_or_number_that_kubernetes_would_refuse_is_refused_here(capsys, flags, said):
+    with pytest.raises(SystemExit) as ended:
+        main(flags)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -13,7 +13,7 @@ from kubernetes_validate import validate
 from teamspawner.cli import main
 from teamspawner.cli.rights import FEATURES, READ, USUAL
 from teamspawner.cluster.source import KINDS, POLICIES
-from tests.chart.layers import MANIFESTS, read, read_all
+from tests.chart.layers import EXAMPLES, MANIFESTS, read, read_all
 from tests.controlplane.cluster import binaries
 
 FILES = sorted(MANIFESTS.glob("*.yaml"))
@@ -95,6 +95,16 @@ def test_rbac_prints_for_another_namespace_and_account(capsys):
     assert {role["metadata"]["namespace"] for role in roles} == {"lab"}
 
 
+def test_the_rights_of_a_second_hub_leave_those_of_the_first_alone(capsys):
+    bound = []
+    for namespace in ("jupyterhub", "lab"):
+        assert main(["rbac", "--namespace", namespace]) == 0
+        found = yaml.safe_load_all(capsys.readouterr().out)
+        kind = "ClusterRoleBinding"
+        bound += [each["metadata"]["name"] for each in found if each["kind"] == kind]
+    assert len(bound) == len(set(bound)) == 4
+
+
 @pytest.mark.parametrize("features", ["nodes", "", "core,nodes"])
 def test_rbac_of_a_feature_that_does_not_exist_names_those_that_do(features, capsys):
     assert main(["rbac", "--features", features]) == 2
@@ -111,16 +121,36 @@ def test_everything_is_named_in_the_kustomization_or_said_to_be_optional():
     assert rest == set(re.findall(r"# - (\S+\.yaml)", text))
 
 
-def test_kustomize_makes_all_of_it(control_plane_assets):
+def _kustomized(folder):
     made = subprocess.run(
-        [str(binaries() / "kubectl"), "kustomize", str(MANIFESTS)],
+        [str(binaries() / "kubectl"), "kustomize", str(folder)],
         capture_output=True,
         text=True,
         check=True,
     )
-    kinds = [each["kind"] for each in yaml.safe_load_all(made.stdout)]
+    return list(yaml.safe_load_all(made.stdout))
+
+
+def test_kustomize_makes_all_of_it(control_plane_assets):
+    kinds = [each["kind"] for each in _kustomized(MANIFESTS)]
     assert kinds.count("ClusterRole") == 2
     assert kinds.count("ResourceQuota") == 2
+
+
+def test_the_overlay_leaves_nothing_with_the_first_hub(control_plane_assets, capsys):
+    made = _kustomized(EXAMPLES / "overlay")
+    assert {each["metadata"].get("namespace", "lab") for each in made} == {"lab"}
+    named = {(each["kind"], each["metadata"]["name"]): each for each in made}
+    assert len(named) == len(made) == len(_kustomized(MANIFESTS))
+    assert main(["rbac", "--namespace", "lab"]) == 0
+    for each in yaml.safe_load_all(capsys.readouterr().out):
+        assert named[each["kind"], each["metadata"]["name"]] == each
+    policy = named["NetworkPolicy", "teamspawner-metrics"]
+    assert policy["spec"]["podSelector"]["matchLabels"]["release"] == "lab"
+    [scope] = named["ResourceQuota", "teamspawner-compute"]["spec"]["scopeSelector"][
+        "matchExpressions"
+    ]
+    assert scope["values"] == ["lab-user-placeholder-priority", "teamspawner-placeholder"]
 
 
 # storage and compute
@@ -186,6 +216,10 @@ def test_the_panels_do_not_lie_over_one_another():
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
+
+
+def test_the_rules_for_the_operator_are_those_of_the_rule_file():
+    assert read(MANIFESTS / "optional-prometheusrule.yaml")["spec"] == yaml.safe_load(RULES)
 
 
 def test_every_alert_says_in_words_what_is_wrong():

@@ -94,24 +94,11 @@ def _fires(promtool, series, name, at):
         _unit(promtool, series, alerts=[_quiet(name, at)])
 
 
-AGE = "watch_age_seconds"
-
-
-def test_a_hub_that_sees_the_cluster_alarms_nobody(promtool):
-    _unit(promtool, [_series(AGE, "1+0x60")], alerts=[_quiet("TeamSpawnerBlind", "30m")])
-
-
-def test_a_hub_gone_blind_alarms_after_two_minutes(promtool):
-    series = [_series(AGE, "1+60x60")]
-    _fires(promtool, series, "TeamSpawnerBlind", "10m")
-    _unit(promtool, series, alerts=[_quiet("TeamSpawnerBlind", "3m")])
-
-
-def test_a_hub_that_never_saw_the_cluster_alarms(promtool):
-    up = {"series": 'up{job="jupyterhub", instance="a"}', "values": "1+0x60"}
-    _fires(promtool, [up], "TeamSpawnerNeverSawTheCluster", "30m")
-    seen = _series(AGE, "1+0x60", instance="a")
-    _unit(promtool, [up, seen], alerts=[_quiet("TeamSpawnerNeverSawTheCluster", "30m")])
+AGE, PAGES = "watch_age_seconds", "page_seconds_count"
+WANTED = {"tier": "gpu", "model": "A100", "team": "physics"}
+SEEN = [_series(PAGES, "0+1x60", instance="a"), _series(AGE, "1+0x60", instance="a")]
+REFUSED = _series("refusals_total", "0+1x120", reason="busy", **WANTED)
+STARTED = _series("starts_total", "0+1x120", **WANTED)
 
 
 def _verdicts(wrong):
@@ -122,20 +109,46 @@ def _verdicts(wrong):
     ]
 
 
-def test_verdicts_that_the_scheduler_contradicts_alarm_and_a_rare_one_does_not(promtool):
-    _fires(promtool, _verdicts(1), "TeamSpawnerVerdictsDisagree", "90m")
-    _unit(promtool, _verdicts(0), alerts=[_quiet("TeamSpawnerVerdictsDisagree", "90m")])
+def _pages(within_a_second):
+    """Ten pages a minute, so many of them within a second, the rest within five."""
+    counts = {"1.0": within_a_second, "5.0": 10, "+Inf": 10}
+    return [_series("page_seconds_bucket", f"0+{n}x60", le=le) for le, n in counts.items()]
 
 
-WANTED = {"tier": "gpu", "model": "A100", "team": "physics"}
+# when it is looked at, what makes it fire, and what of nearly the same does not
+ALERTS = {
+    "TeamSpawnerBlind": ("10m", [_series(AGE, "1+60x60")], [_series(AGE, "1+0x60")]),
+    "TeamSpawnerNeverSawTheCluster": ("30m", SEEN[:1], SEEN),
+    "TeamSpawnerVerdictsDisagree": ("90m", _verdicts(1), _verdicts(0)),
+    "TeamSpawnerTeamGetsNoAccelerator": ("90m", [REFUSED], [REFUSED, STARTED]),
+    "TeamSpawnerPageSlow": ("40m", _pages(9), _pages(10)),
+}
 
 
-def test_a_team_that_asks_in_vain_alarms_and_one_that_got_something_does_not(promtool):
-    refused = _series("refusals_total", "0+1x120", reason="busy", **WANTED)
-    _fires(promtool, [refused], "TeamSpawnerTeamGetsNoAccelerator", "90m")
-    started = _series("starts_total", "0+1x120", **WANTED)
-    quiet = [_quiet("TeamSpawnerTeamGetsNoAccelerator", "90m")]
-    _unit(promtool, [refused, started], alerts=quiet)
+def test_every_alert_is_tried_here():
+    [group] = yaml.safe_load(RULES)["groups"]
+    assert {rule["alert"] for rule in group["rules"] if "alert" in rule} == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_fires_when_it_should_and_not_when_nearly_the_same_is_fine(promtool, name):
+    at, wrong, fine = ALERTS[name]
+    _fires(promtool, wrong, name, at)
+    _unit(promtool, fine, alerts=[_quiet(name, at)])
+
+
+def test_a_hub_gone_blind_for_a_moment_alarms_nobody(promtool):
+    _unit(promtool, [_series(AGE, "1+60x60")], alerts=[_quiet("TeamSpawnerBlind", "3m")])
+
+
+def test_a_hub_that_nobody_has_visited_yet_alarms_nobody(promtool):
+    """The cluster is watched from the first visit on."""
+    quiet = [_quiet("TeamSpawnerNeverSawTheCluster", "30m")]
+    _unit(promtool, [_series(PAGES, "0x60", instance="a")], alerts=quiet)
+
+
+def test_a_slow_page_among_many_alarms_nobody(promtool):
+    _unit(promtool, _pages(9.8), alerts=[_quiet("TeamSpawnerPageSlow", "40m")])
 
 
 def test_who_wanted_what_and_got_none_is_answered_from_the_first_refusal_on(promtool):

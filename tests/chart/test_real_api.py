@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -53,11 +55,64 @@ def _shipped(*names):
     return [found for path in paths for found in read_all(path)]
 
 
+def _strictly(admin, found):
+    """Have the API server judge an object, unknown fields included, and keep nothing of it."""
+    path = path_of(found["apiVersion"], found["kind"], found["metadata"].get("namespace", ""))
+    return admin.request("POST", path, found, query={"dryRun": "All", "fieldValidation": "Strict"})
+
+
 @pytest.mark.parametrize(
     "found", _shipped(), ids=lambda found: f"{found['kind']}-{found['metadata']['name']}"
 )
 def test_the_api_server_takes_each_manifest(admin, found):
-    assert admin.create(found, dry_run=True)["metadata"]["name"] == found["metadata"]["name"]
+    assert _strictly(admin, found)["metadata"]["name"] == found["metadata"]["name"]
+
+
+# kinds that are not Kubernetes' own
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def _crds():
+    """The definitions that ``tests/chart/crds`` fetched, or those of TEAMSPAWNER_CRDS."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.environ.get("TEAMSPAWNER_CRDS") or cache / "teamspawner" / "crds")
+    return [read(path) for path in sorted(folder.glob("*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def extended(plane):
+    """The control plane with the Prometheus operator's kinds and the Gateway API's."""
+    found = _crds()
+    if not found:
+        pytest.skip("no definitions of HTTPRoute, ServiceMonitor, …: run tests/chart/crds")
+    for each in found:
+        plane.admin.request("POST", CRD, each)
+    for each in found:
+        path = f"{CRD}/{each['metadata']['name']}"
+        _until(lambda path=path: _established(plane.admin.request("GET", path)))
+    return plane
+
+
+def _established(crd):
+    conditions = crd.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
+OPTIONAL = sorted(path.name for path in MANIFESTS.glob("optional-*.yaml"))
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_the_api_server_takes_each_manifest_for_an_operator(extended, name):
+    [found] = read_all(MANIFESTS / name)
+    assert _strictly(extended.admin, found)["metadata"]["name"] == found["metadata"]["name"]
+
+
+def test_a_misspelt_field_of_such_a_manifest_is_refused(extended):
+    [found] = read_all(MANIFESTS / "optional-servicemonitor.yaml")
+    found["spec"]["endpoints"][0]["intervall"] = "30s"
+    with pytest.raises(ApiError, match="intervall"):
+        _strictly(extended.admin, found)
 
 
 # rights
@@ -300,12 +355,23 @@ def test_the_quota_of_the_guide_would_refuse_storage_beside_scopes(limited):
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids="-".join)
 def test_the_api_server_takes_every_object_of_the_chart(limited, chosen):
     for found in render(layered(*chosen, "site")):
-        if found["kind"] == "HTTPRoute":
-            continue  # the Gateway API's own types are not served here
-        found["metadata"]["name"] += "-dry"
-        if found["kind"] not in {"ClusterRole", "ClusterRoleBinding", "PriorityClass"}:
-            found["metadata"].setdefault("namespace", PLACE)
-        assert limited.admin.create(found, dry_run=True)
+        if found["kind"] != "HTTPRoute":
+            assert _strictly(limited.admin, _placed(found))
+
+
+@needs_chart
+def test_the_api_server_takes_the_route_of_the_chart(extended):
+    objects = render(layered("20-auth-github", "40-gateway", "site"))
+    [route] = [found for found in objects if found["kind"] == "HTTPRoute"]
+    assert _strictly(extended.admin, _placed(route))
+
+
+def _placed(found):
+    """Under a name that is not taken yet, in the namespace that Helm would choose."""
+    found["metadata"]["name"] += "-dry"
+    if found["kind"] not in {"ClusterRole", "ClusterRoleBinding", "PriorityClass"}:
+        found["metadata"].setdefault("namespace", PLACE)
+    return found
 
 
 @needs_chart

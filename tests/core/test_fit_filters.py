@@ -101,6 +101,15 @@ def test_affinity_to_a_node_by_name_rejects_the_others_before_any_filter():
     assert why(verdict, "b") == ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
 
 
+@pytest.mark.parametrize(
+    ("operator", "value"), [("NotIn", "x y"), ("Gt", "-1"), ("Lt", "+9"), ("NotIn", "x" * 64)]
+)
+def test_an_expression_with_a_value_that_no_label_can_have_never_holds(operator, value):
+    term = {"matchExpressions": [{"key": "size", "operator": operator, "values": [value]}]}
+    ours = pod(cpu=1, spec=named(term))
+    assert judged([node(labels={"size": "5"})], ours).nodes == ()
+
+
 def test_affinity_to_two_nodes_at_once_conflicts():
     ours = pod(cpu=1, spec=named({"matchFields": fields("a", "b")}))
     assert why(judged([node("a")], ours)) == ["pod affinity terms conflict"]

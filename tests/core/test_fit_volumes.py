@@ -197,9 +197,13 @@ def test_a_claim_that_asks_for_no_size_needs_no_room():
         ({ZONE: "za"}, {"topology.kubernetes.io/region": "r"}, False),
         ({BETA: "za"}, {ZONE: "za"}, True),
         ({ZONE: "za"}, {BETA: "za"}, False),
+        ({BETA: "za"}, {BETA: "za", ZONE: "zb"}, True),
         ({ZONE: "za__"}, {ZONE: "zb"}, True),
     ],
-    ids=["same", "other", "either", "plain node", "region", "old label", "old node", "malformed"],
+    ids=[
+        *["same", "other", "either", "plain node", "region"],
+        *["old label", "old node", "both labels", "malformed"],
+    ],
 )
 def test_the_zone_label_of_a_volume_must_be_the_nodes(of_volume, of_node, fits):
     found = volume("pv", claimed="home")

@@ -278,6 +278,8 @@ def test_tiers_and_teams_are_needed(missing):
         pytest.param(b"\xff\xfe\x00", id="not-utf-8"),
         pytest.param("a:\n\tb: 1", id="tabs"),
         pytest.param("a: [1", id="unclosed"),
+        pytest.param("a: [1\n", id="breaks-off"),
+        pytest.param('a: {b: "c\r\n\r\n', id="breaks-off-with-other-line-ends"),
         pytest.param("a: 1\n---\nb: 2", id="two-documents"),
         pytest.param("a: &a [*a]", id="alias-to-itself"),
         pytest.param("a: *b", id="alias-to-nothing"),

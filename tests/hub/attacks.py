@@ -125,6 +125,7 @@ HOSTILITIES = (
     Hostility("slug-with-line-break", {"profile": "small\r\nX-Evil: 1"}),
     Hostility("slug-with-null-byte", {"profile": "small\x00"}),
     Hostility("look-alike-slug", {"profile": "sm\u0430ll"}),
+    Hostility("half-a-letter-in-a-slug", {"profile": "small\ud800"}, only=NOT_FORMS),
     Hostility("slug-of-pure-space", {"profile": "   "}),
     Hostility("endless-slug", {"profile": "a" * 30_000}),
     Hostility(
@@ -249,6 +250,7 @@ def odd_requests() -> Iterator[tuple[str, str, bytes | None, frozenset[int]]]:
     yield "offers-of-someone-else", "/hub/api/teamspawner/offers?user=bob", None, _is(403, 404)
     yield "offers-of-nobody", "/hub/api/teamspawner/offers?user=nobody", None, _is(403, 404)
     yield "offers-of-no-such-server", "/hub/api/teamspawner/offers?server=zz", None, _is(404, 403)
+    yield "file-with-a-null-byte", "/hub/teamspawner/static/%00", None, _is(404)
     yield "files-outside-encoded", "/hub/teamspawner/static/%2e%2e%2fform.html", None, _is(403, 404)
     # JupyterHub 5.5.0 and 6.1.1 fail over such a link themselves: no code of ours has run
     yield "link-not-utf-8", "/hub/spawn?profile=%ff%fe", None, _is(400, 500)

@@ -157,6 +157,15 @@ def test_a_refusal_is_logged_without_its_traceback(log, caplog):
     assert "Traceback" not in caplog.text
 
 
+def test_a_refusal_that_nobody_waits_for_any_more_is_no_line_in_the_log(caplog):
+    log = logging.getLogger("asyncio")
+    quieten(log)
+    raising(log, Refusal(403, "forbidden", "No."), "Task exception was never retrieved")
+    assert caplog.text == ""
+    raising(log, ValueError("x"), "Task exception was never retrieved")
+    assert "Traceback" in caplog.text
+
+
 def test_a_page_opened_by_a_link_is_no_line_in_the_log(log, caplog):
     raising(log, OpenPage(), "Failed to spawn")
     assert caplog.text == ""

@@ -145,14 +145,15 @@ def _of_alternatives(listed: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _nearby(offer: Json, listed: list[dict[str, Any]]) -> Iterator[tuple[str, Json]]:
-    """What may be named: an offer of its team, or the same slug for another team, which is said."""
-    for other in listed:
-        if other["verdict"] not in {"FITS_NOW", "FITS_BY_PREEMPTION"}:
-            continue
-        if other["team"] == offer["team"]:
-            yield other["slug"], other["options"]
-        elif other["slug"] == offer["slug"]:
-            yield other["slug"], {**other["options"], "team": other["team"]}
+    """What may be named: an offer of its team, or the same slug for another team, which is said.
+
+    Without either: anything that there is.
+    """
+    free = [each for each in listed if each["verdict"] in {"FITS_NOW", "FITS_BY_PREEMPTION"}]
+    near = [each for each in free if offer["team"] == each["team"] or offer["slug"] == each["slug"]]
+    for other in near or free:
+        elsewhere = other["team"] != offer["team"] and other["slug"] == offer["slug"]
+        yield other["slug"], {**other["options"], **({"team": other["team"]} if elsewhere else {})}
 
 
 def _by_hand(seed: int, count: int) -> int:

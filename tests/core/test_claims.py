@@ -1,0 +1,178 @@
+"""Claims and disks rule by rule (kube-scheduler ``volumerestrictions``, ``volumebinding``)."""
+
+import pytest
+
+from teamspawner.capacity import Rules, Status, prepare
+from teamspawner.cluster.decode import candidate
+from tests.core.raw import claim, judged, node, pod, snapshot_of, storage_class, uses, volume, why
+
+IN_USE = (
+    "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode"
+    " already in-use by another pod"
+)
+IMMEDIATE = "pod has unbound immediate PersistentVolumeClaims"
+LOW = {"priority": -1}
+HOME = [
+    claim("home", volume="pv", accessModes=["ReadWriteOncePod"]),
+    volume("pv", claimed="home"),
+]
+
+
+def ours(*claims, **spec):
+    return pod(cpu=1, spec={**uses(*(claims or ("home",))), **spec})
+
+
+def theirs(*claims, on="a", name="x", namespace="default", **spec):
+    found = {**uses(*(claims or ("home",))), **spec}
+    return pod(name, on=on, cpu=1, namespace=namespace, spec=found)
+
+
+def disk(kind="awsElasticBlockStore", *, read_only=False):
+    identity = {"awsElasticBlockStore": "volumeID", "iscsi": "iqn"}[kind]
+    needed = {"iscsi": {"targetPortal": "p", "lun": 0}}.get(kind, {})
+    source = {
+        identity: "iqn.2000-01.org.example:disk",
+        **needed,
+        **({"readOnly": True} if read_only else {}),
+    }
+    return {"volumes": [{"name": "d", kind: source}]}
+
+
+@pytest.mark.parametrize(
+    ("ours_reads", "theirs_reads", "kind", "nodes"),
+    [
+        (True, True, "iscsi", ("a",)),
+        (True, False, "iscsi", ()),
+        (False, True, "iscsi", ()),
+        (True, True, "awsElasticBlockStore", ()),
+    ],
+    ids=["both read", "theirs writes", "ours writes", "never on aws"],
+)
+def test_a_disk_is_shared_where_all_only_read_and_its_kind_allows(
+    ours_reads, theirs_reads, kind, nodes
+):
+    there = pod("x", on="a", cpu=1, spec=disk(kind, read_only=theirs_reads))
+    assert judged([node(), there], pod(cpu=1, spec=disk(kind, read_only=ours_reads))).nodes == nodes
+
+
+def test_a_claim_of_one_pod_only_is_freed_by_evicting_its_user():
+    verdict = judged([node("a"), node("b"), *HOME, theirs(**LOW)], ours())
+    assert (verdict.preempt, why(verdict, "b")) == (("a",), [IN_USE])
+
+
+def test_of_several_users_of_such_a_claim_evicting_one_is_enough():
+    users = [theirs(**LOW), theirs(on="b", name="y")]
+    assert judged([node("a"), node("b"), *HOME, *users], ours()).preempt == ("a",)
+
+
+def test_two_such_claims_in_use_need_both_users_gone():
+    work = [
+        claim("work", volume="pw", accessModes=["ReadWriteOncePod"]),
+        volume("pw", claimed="work"),
+    ]
+    apart = [theirs(**LOW), theirs("work", on="b", name="y", **LOW)]
+    together = [theirs(**LOW), theirs("work", name="y", **LOW)]
+    cluster = [node("a"), node("b"), *HOME, *work]
+    assert judged([*cluster, *apart], ours("home", "work")).status is Status.BUSY
+    assert judged([*cluster, *together], ours("home", "work")).preempt == ("a",)
+
+
+def test_a_pod_beside_that_is_evicted_frees_no_claim_of_one_pod_only():
+    other = [claim("other", volume="po"), volume("po", claimed="other")]
+    users = [theirs(on="b"), theirs("other", name="y", **LOW)]
+    assert judged([node("a"), node("b"), *HOME, *other, *users], ours()).status is Status.BUSY
+
+
+def test_a_claim_of_the_same_name_in_another_namespace_is_another():
+    assert judged([node(), *HOME, theirs(namespace="elsewhere")], ours()).nodes == ("a",)
+
+
+def test_evicting_counts_a_claim_by_its_name_in_any_namespace():
+    users = [theirs(on="b"), theirs(namespace="elsewhere", name="y", **LOW)]
+    assert judged([node("a"), node("b"), *HOME, *users], ours()).preempt == ("a",)
+
+
+def test_an_ephemeral_claim_of_the_same_name_is_no_use_of_the_claim():
+    scratch = {"volumes": [{"name": "ome", "ephemeral": {"volumeClaimTemplate": {}}}]}
+    there = pod("h", on="a", cpu=1, spec=scratch)
+    same = [claim("h-ome", volume="pv", accessModes=["ReadWriteOncePod"]), *HOME[1:]]
+    same[1]["spec"]["claimRef"] = {"namespace": "default", "name": "h-ome", "uid": "h-ome"}
+    same[0]["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "uid-h", "controller": True}]
+    assert judged([node(), *same, there], ours("h-ome")).nodes == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("more", "nodes"), [({}, ("a",)), (disk(), ())], ids=["skipped", "asked for a disk"]
+)
+def test_a_nominated_user_counts_only_where_the_filter_is_run_at_all(more, nodes):
+    waiting = pod("w", cpu=1, spec=uses("home"), status={"nominatedNodeName": "a"})
+    asked = uses("home")
+    asked["volumes"] += more.get("volumes", [])
+    assert judged([node(), *HOME, waiting], pod(cpu=1, spec=asked)).nodes == nodes
+
+
+@pytest.mark.parametrize(("modes", "local"), [("ReadWriteOncePod", False), ("ReadWriteOnce", True)])
+def test_only_a_claim_of_one_pod_hangs_on_other_nodes(modes, local):
+    found = [claim("home", volume="pv", accessModes=[modes]), volume("pv", claimed="home")]
+    asked = candidate(ours(), Rules())
+    assert prepare(asked, snapshot_of([node(), *found]), Rules()).local is local
+
+
+def test_a_claim_that_names_a_volume_but_is_not_bound_yet_is_unbound_though_its_class_waits():
+    found = {**claim("home"), "spec": {"volumeName": "pv", "storageClassName": "wait"}}
+    verdict = judged([node(), storage_class(), volume("pv"), found], ours())
+    assert why(verdict) == [IMMEDIATE]
+
+
+def test_a_claim_marked_as_bound_without_a_volume_waits_still():
+    found = claim("home")
+    found["metadata"]["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
+    assert judged([node(), storage_class(), found], ours()).nodes == ("a",)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {**claim("home"), "spec": {"volumeName": "pv", "storageClassName": "wait"}},
+        claim("home", storage_class=""),
+    ],
+    ids=["half bound", "no class"],
+)
+def test_what_no_class_could_serve_is_known_without_sight_of_classes(found):
+    verdict = judged([node(), volume("pv"), found], ours(), unseen="storageclasses")
+    assert (verdict.status, why(verdict)) == (Status.NEVER, [IMMEDIATE])
+
+
+def test_nobody_is_evicted_for_a_claim_that_can_never_serve():
+    full = [node(cpu=1), pod("x", on="a", cpu=1, spec=LOW)]
+    verdict = judged([*full, claim("home", volume="gone")], ours())
+    assert (verdict.status, verdict.preempt) == (Status.NEVER, ())
+    assert [(r.plugin, r.detail) for r in verdict.reasons] == [("VolumeZone", "gone")]
+    verdict = judged([*full, claim("home", storage_class="")], ours())
+    assert (verdict.status, verdict.preempt) == (Status.NEVER, ())
+    assert [(r.plugin, r.detail) for r in verdict.reasons] == [("VolumeBinding", "home")]
+
+
+TEMPLATE = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+SCRATCH = {"volumes": [{"name": "tmp", "ephemeral": {"volumeClaimTemplate": {"spec": TEMPLATE}}}]}
+
+
+def test_the_claim_of_another_pod_is_told_in_the_schedulers_words():
+    found = claim("ours-tmp")
+    found["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "other", "controller": True}]
+    verdict = judged([node(), storage_class(), found], pod(cpu=1, spec=SCRATCH))
+    words = "PVC default/ours-tmp was not created for pod default/ours (pod is not owner)"
+    assert why(verdict) == [words]
+
+
+def test_a_missing_ephemeral_claim_is_told_in_the_schedulers_words():
+    verdict = judged([node(), storage_class()], pod(cpu=1, spec=SCRATCH))
+    words = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
+    assert why(verdict) == [f'{words} "ours-tmp"']
+
+
+def test_a_claim_without_an_owner_is_no_ephemeral_claim_even_of_a_pod_without_uid():
+    nameless = pod(cpu=1, spec=SCRATCH)
+    del nameless["metadata"]["uid"]
+    verdict = judged([node(), storage_class(), claim("ours-tmp")], nameless)
+    assert "pod is not owner" in why(verdict)[0]
