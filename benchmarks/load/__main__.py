@@ -16,26 +16,27 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load.hubs import WAYS, Hub, a_cluster, a_hub
-from benchmarks.load.people import paced, polled, visitors
+from benchmarks.load.people import Visitor, paced, polled, visitors
 
 _RUSH_S = 60.0
 _TURNS = 4
 _STARTS_TURNS = 3
 _IDLE_S = 5.0
 _POLL_S = 20.0
+_OPENED_A_SECOND = 20
 _FIGURES = ("cpu_s", "stall_ms", "work_ms", "wall_s")
 Figures = dict[str, Any]
 
 
-async def metered(hub: Hub, work: Callable[[], Awaitable[list[float]]]) -> Figures:
+async def metered(hub: Hub, work: Coroutine[Any, Any, list[float]]) -> Figures:
     """Do something to a hub; its own figures, and how long each person waited, in seconds."""
     await hub.meter()
-    waited = await work()
+    waited = await work
     found = await hub.meter()
     return {**{name: found[name] for name in _FIGURES}, "waited": waited}
 
@@ -59,34 +60,27 @@ def summed(turns: Sequence[Figures]) -> Figures:
 
 async def rush(hubs: Sequence[Hub], crowd: int) -> dict[str, Figures]:
     """Everybody of a crowd opens the spawn page within a minute."""
-    each, found = crowd // _TURNS, {hub.way: [] for hub in hubs}
+    each, found = crowd // _TURNS, _nothing(hubs)
     for turn in range(_TURNS):
         for hub in hubs:
             names = [f"visitor-{turn * each + n}" for n in range(each)]
-            rng = random.Random(turn)
             async with visitors(hub, names) as people:
-                found[hub.way].append(
-                    await metered(
-                        hub, lambda: paced(people, _RUSH_S / _TURNS, rng, lambda v: v.open_page())
-                    )
-                )
+                coming = paced(people, _RUSH_S / _TURNS, random.Random(turn), Visitor.open_page)
+                found[hub.way].append(await metered(hub, coming))
             _say(f"rush, turn {turn + 1} of {_TURNS}, {hub.way}")
     return {way: summed(turns) for way, turns in found.items()}
 
 
 async def starts(hubs: Sequence[Hub], count: int) -> dict[str, Figures]:
     """So many people, all with the page open, press Start at the same moment."""
-    found: dict[str, list[Figures]] = {hub.way: [] for hub in hubs}
+    found = _nothing(hubs)
     for turn in range(_STARTS_TURNS):
         for hub in hubs:
             names = [f"starter-{turn * count + n}" for n in range(count)]
             async with visitors(hub, names) as people:
                 await asyncio.gather(*(who.open_page() for who in people))
-                found[hub.way].append(
-                    await metered(
-                        hub, lambda: paced(people, 0, random.Random(), lambda v: v.start("size2"))
-                    )
-                )
+                pressing = paced(people, 0, random.Random(turn), Visitor.start)
+                found[hub.way].append(await metered(hub, pressing))
             _say(f"starts, turn {turn + 1} of {_STARTS_TURNS}, {hub.way}")
     return {way: summed(turns) for way, turns in found.items()}
 
@@ -95,13 +89,15 @@ async def open_pages(hub: Hub, count: int) -> dict[str, Figures]:
     """So many pages stay open, each asking for fresh offers at its interval."""
     found, rng = {}, random.Random(5)
     async with visitors(hub, [f"watcher-{n}" for n in range(count)]) as people:
-        await paced(people, count / 40, rng, lambda v: v.open_page())
+        await paced(people, count / _OPENED_A_SECOND, rng, Visitor.open_page)
         for name, accept in (("page", "text/html"), ("json", "application/json")):
-            found[name] = summed(
-                [await metered(hub, lambda: polled(people, _POLL_S, rng, accept))]
-            )
+            found[name] = summed([await metered(hub, polled(people, _POLL_S, rng, accept))])
             _say(f"open pages, {name}")
     return found
+
+
+def _nothing(hubs: Sequence[Hub]) -> dict[str, list[Figures]]:
+    return {hub.way: [] for hub in hubs}
 
 
 async def first_pages(hubs: Sequence[Hub]) -> dict[str, float]:
@@ -121,7 +117,7 @@ async def idle(hubs: Sequence[Hub]) -> dict[str, Figures]:
     """Nobody comes: what following the cluster costs, and the floor of the ticker."""
     found = {}
     for hub in hubs:
-        figures = await metered(hub, lambda: asyncio.sleep(_IDLE_S, []))
+        figures = await metered(hub, asyncio.sleep(_IDLE_S, []))
         found[hub.way] = {
             "cpu_share": figures["cpu_s"] / figures["wall_s"],
             "stall_ms": figures["stall_ms"],

@@ -14,6 +14,7 @@ from benchmarks.load.hubs import Hub
 
 _BROWSER = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 _TIERS = tuple(f"size{n}" for n in range(1, 13))
+_PATIENCE = aiohttp.ClientTimeout(total=300, connect=300, sock_connect=300)
 _EVERY_S, _JITTER = 5.0, (0.8, 1.2)
 """How often an open page asks for fresh offers, as in ``page.js``."""
 
@@ -27,7 +28,7 @@ class Visitor:
 
     def __init__(self, hub: Hub, name: str) -> None:
         self.name, self._hub = name, hub
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._session = aiohttp.ClientSession(timeout=_PATIENCE)
         self._login = hub.cookies[name]
         self.xsrf = ""
 
@@ -48,24 +49,24 @@ class Visitor:
                 self.xsrf = answer.cookies["_xsrf"].value
         missing = [tier for tier in _TIERS if tier not in text]
         if answer.status != 200 or missing or ("teamspawner" in text and "Free now" not in text):
-            raise WrongPageError(f"{self._hub.way}: {answer.status}, without {missing}: {text[:500]}")
+            raise WrongPageError(
+                f"{self._hub.way}: {answer.status}, without {missing}: {text[:500]}"
+            )
         return text
 
     async def ask(self, accept: str) -> int:
         """Ask for fresh offers as an open page does; returns the length of the answer."""
         url = f"{self._hub.url}/hub/api/teamspawner/offers?user={self.name}&server="
         headers = {"Accept": accept, "X-XSRFToken": self.xsrf, "Sec-Fetch-Mode": "cors"}
-        async with self._session.get(
-            url, headers={**headers, "Cookie": self._cookie()}
-        ) as answer:
+        async with self._session.get(url, headers={**headers, "Cookie": self._cookie()}) as answer:
             body = await answer.read()
         if answer.status != 200 or b"size12" not in body:
             raise WrongPageError(f"offers: {answer.status}: {body[:500]!r}")
         return len(body)
 
-    async def start(self, profile: str) -> None:
+    async def start(self) -> None:
         """Press Start and wait until the hub sends the browser to the running server."""
-        form = {"_xsrf": self.xsrf, "profile": profile}
+        form = {"_xsrf": self.xsrf, "profile": _TIERS[1]}
         async with self._session.post(
             f"{self._hub.url}/hub/spawn",
             data=form,
