@@ -7,6 +7,9 @@ CHART = .venv-chart
 # The pair of versions that the newest released chart ships, beside the newest on PyPI.
 CHART_PAIR = jupyterhub==5.5.0 jupyterhub-kubespawner==7.0.0 jupyterhub-idle-culler==1.4.0
 
+# setuptools warns at every editable install, whatever there is to warn of
+QUIET = PYTHONWARNINGS=ignore
+
 .PHONY: help setup demo test test-fast test-chart-pair lint controlplane oracle bench clean
 
 help:            ## say what can be made
@@ -17,13 +20,13 @@ setup: $(NEWEST)/.ready $(CHART)/.ready   ## both Python environments, with all 
 $(NEWEST)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/pip install --quiet --upgrade pip
-	$(NEWEST)/bin/pip install --quiet --editable '.[test]'
+	$(QUIET) $(NEWEST)/bin/pip install --quiet --editable '.[test]'
 	touch $@
 
 $(CHART)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(CHART)
 	$(CHART)/bin/pip install --quiet --upgrade pip
-	$(CHART)/bin/pip install --quiet --editable '.[test]' $(CHART_PAIR)
+	$(QUIET) $(CHART)/bin/pip install --quiet --editable '.[test]' $(CHART_PAIR)
 	touch $@
 
 demo: $(NEWEST)/.ready   ## a real JupyterHub with a cluster to play with
@@ -44,6 +47,7 @@ lint: $(NEWEST)/.ready   ## style, types, layers
 
 controlplane:   ## build the real etcd, kube-apiserver and kube-scheduler (minutes, once)
 	tests/controlplane/build
+	tests/chart/crds
 
 oracle:   ## build the program that asks the scheduler's own filters (minutes, once)
 	tests/oracle/build

@@ -179,9 +179,9 @@ class Answers:
         """Return the reasons of all nodes that do not take it; they stay as they are now."""
         if self._rejected is None or self._rejected[0] != self.revision:
             assert self._context is not None
-            found = (
-                Rejected(self._view.nodes, self._context) if self.fits else self._further.rejected()
-            )
+            nodes, context = self._view.nodes, self._context
+            whose = Rejected if self.fits else self._further.rejected
+            found = whose(nodes, context)
             self._rejected = (self.revision, found)
         return self._rejected[1]
 

@@ -11,7 +11,7 @@ from teamspawner.capacity.claims import needs
 from teamspawner.capacity.companions import Companions, companions
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
 from teamspawner.capacity.filters import Fit, fit, placement, ports
-from teamspawner.capacity.objects import Candidate, Node, NodeState, Pod, Resources, Snapshot
+from teamspawner.capacity.objects import Candidate, Node, NodeState, Pod, Snapshot
 from teamspawner.capacity.restrictions import restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading, spreading
@@ -148,16 +148,11 @@ def _run(state: NodeState, context: Context, change: Change) -> Reasons:
 
 def fits_emptied(state: NodeState, context: Context) -> Reasons:
     """Return the reasons left on a node emptied of all but daemonset and static pods."""
-    staying = NodeState(state.node, *_kept(pod for pod in state.pods if pod.spec.resident))
+    staying = state.parts.emptied
     found = context.blocked
     for each in context.filters:
         found += each.emptied(staying)
     return found + tuple(reason for reason in context.unsure if reason.detail != "pods")
-
-
-def _kept(pods: Iterable[Pod]) -> tuple[tuple[Pod, ...], Resources]:
-    kept = tuple(pods)
-    return kept, total(kept)
 
 
 def total(pods: Iterable[Pod]) -> dict[str, int]:

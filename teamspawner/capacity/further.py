@@ -12,7 +12,7 @@ from teamspawner.capacity.context import Context, against, fits_emptied, room, w
 from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.judge import resolvable
 from teamspawner.capacity.objects import NodeState, Pod, Snapshot
-from teamspawner.capacity.rejected import Counted
+from teamspawner.capacity.rejected import Rejected
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.capacity.view import STEP, Due
 
@@ -53,6 +53,7 @@ class Further:
         self.unsure: set[str] = set()
         self._unasked = Due()
         self._reasons: dict[str, Reasons] = {}
+        self._shown: Rejected | None = None
         self._alike: dict[Reasons, int] = {}
         self._far_due = Due()
         self._far: dict[str, _Far] = {}
@@ -66,6 +67,7 @@ class Further:
     def add(self, name: str) -> None:
         """Note that a node says no now, or again after a change."""
         if name not in self._unasked:
+            self._part()
             self.drop(name)
             self._unasked.add((name,))
 
@@ -73,9 +75,10 @@ class Further:
         """Note that a node takes the pod, or is gone."""
         if self._unasked.drop(name):
             return
-        reasons = self._reasons.pop(name, None)
-        if reasons is None:
+        if name not in self._reasons:
             return
+        self._part()
+        reasons = self._reasons.pop(name)
         self._alike[reasons] -= 1
         if not self._alike[reasons]:
             del self._alike[reasons]
@@ -84,6 +87,12 @@ class Further:
         if self._far.pop(name, None) is not None:
             for each in self._sets():
                 each.discard(name)
+
+    def _part(self) -> None:
+        """Let go of what was shown, without a copy: it finds the same again when it is asked."""
+        if self._shown is not None:
+            self._shown.part()
+            self._shown = None
 
     def _sets(self) -> tuple[set[str], ...]:
         return (
@@ -95,9 +104,10 @@ class Further:
             self._emptied_doubt,
         )
 
-    def rejected(self) -> Counted:
-        """Return the reasons of all nodes, as a copy; only once all are asked."""
-        return Counted(self._reasons, self._alike)
+    def rejected(self, nodes: Mapping[str, NodeState], context: Context) -> Rejected:
+        """Return the reasons of all nodes; only once all are asked."""
+        self._shown = Rejected(nodes, context, self._reasons, self._alike.copy())
+        return self._shown
 
     def ask(self, nodes: Mapping[str, NodeState], context: Context) -> bool:
         """Ask some nodes not asked yet why, or what they would say with fewer pods.
@@ -177,7 +187,9 @@ def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
     spec = context.candidate.pod.spec
     preempt: int | None = None
     gentle = doubt = False
-    lower = _below(state.pods, spec.priority)
+    parts = state.parts
+    few = parts.lowest is not None and parts.lowest < spec.priority
+    lower = _below(state.pods, spec.priority) if few else ()
     if lower and spec.preemption_policy != "Never" and resolvable(reasons):
         left = without(state, lower)
         against_left = against(left, context, lower)
@@ -186,7 +198,7 @@ def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
             low = _below(state.pods, min(0, spec.priority))
             gentle = bool(low) and not against(without(state, low), context, low)
         doubt = bool(against_left) and all(reason.unknown for reason in against_left)
-    ending = tuple(pod for pod in state.pods if pod.terminating)
+    ending = parts.ending
     freeing = bool(ending) and not against(without(state, ending), context, ending)
     return _Far(preempt, gentle, doubt, freeing, fits_emptied(state, context))
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 Resources = Mapping[str, int]
 """Resource name, as Kubernetes spells it, to amount: millicores for ``cpu``, else whole units."""
@@ -189,14 +190,51 @@ class NodeState:
     used: Resources = field(default_factory=lambda: NOTHING)
     repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
     """The pods with required anti-affinity: they can keep others off this and other nodes."""
+    _parts: Parts | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
         object.__setattr__(self, "repelling", repelling)
+        object.__setattr__(self, "_parts", None)
+
+    @property
+    def parts(self) -> Parts:
+        """Its pods by when they would leave; sorted once for all who ask."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", _parts_of(self))
+            assert self._parts is not None
+        return self._parts
 
     def free(self, resource: str) -> int:
         """Allocatable less requests of one resource; may be negative."""
         return self.node.allocatable.get(resource, 0) - self.used.get(resource, 0)
+
+
+class Parts(NamedTuple):
+    """The pods of a node by when they would leave.
+
+    Attributes:
+        ending: Those that are terminating now.
+        lowest: The lowest priority; None on an empty node.
+        emptied: The node with its daemonset and static pods alone.
+    """
+
+    ending: tuple[Pod, ...]
+    lowest: int | None
+    emptied: NodeState
+
+
+def _parts_of(state: NodeState) -> Parts:
+    staying = tuple(pod for pod in state.pods if pod.spec.resident)
+    used: dict[str, int] = {}
+    for pod in staying:
+        for name, amount in pod.spec.requests.items():
+            used[name] = used.get(name, 0) + amount
+    return Parts(
+        tuple(pod for pod in state.pods if pod.terminating),
+        min((pod.spec.priority for pod in state.pods), default=None),
+        state if len(staying) == len(state.pods) else NodeState(state.node, staying, used),
+    )
 
 
 @dataclass(frozen=True, slots=True)

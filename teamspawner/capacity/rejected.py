@@ -8,7 +8,7 @@ from teamspawner.capacity.context import Context, against
 from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.objects import NodeState
 
-__all__ = ["Counted", "Joined", "Rejected", "alike"]
+__all__ = ["Joined", "Rejected", "alike"]
 
 
 class Rejected(Mapping[str, Reasons]):
@@ -21,19 +21,32 @@ class Rejected(Mapping[str, Reasons]):
     Args:
         nodes: The nodes of a snapshot.
         context: The pod, prepared for them.
+        found: The reasons, where they are known already.
+        alike: With ``found``, how many nodes give the same reasons.
     """
 
-    __slots__ = ("_context", "_found", "_nodes")
+    __slots__ = ("_found", "_nodes", "alike", "context")
 
-    def __init__(self, nodes: Mapping[str, NodeState], context: Context) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, NodeState],
+        context: Context,
+        found: dict[str, Reasons] | None = None,
+        alike: Mapping[Reasons, int] | None = None,
+    ) -> None:
         self._nodes = nodes
-        self._context = context
-        self._found: dict[str, Reasons] | None = None
+        self.context = context
+        self._found = found
+        self.alike = alike
+
+    def part(self) -> None:
+        """Forget what was known already: it is about to change."""
+        self._found = None
 
     def __getitem__(self, name: str) -> Reasons:
         if self._found is not None:
             return self._found[name]
-        reasons = against(self._nodes[name], self._context)
+        reasons = against(self._nodes[name], self.context)
         if not reasons:
             raise KeyError(name)
         return reasons
@@ -46,51 +59,37 @@ class Rejected(Mapping[str, Reasons]):
 
     def _all(self) -> dict[str, Reasons]:
         if self._found is None:
-            asked = ((name, against(state, self._context)) for name, state in self._nodes.items())
+            asked = ((name, against(state, self.context)) for name, state in self._nodes.items())
             self._found = {name: reasons for name, reasons in asked if reasons}
         return self._found
-
-
-class Counted(dict[str, Reasons]):
-    """Node name to all its reasons, with how many nodes give the same ones.
-
-    Attributes:
-        alike: Reasons to the number of nodes that give them.
-    """
-
-    __slots__ = ("alike",)
-
-    def __init__(self, found: Mapping[str, Reasons], counts: Mapping[Reasons, int]) -> None:
-        super().__init__(found)
-        self.alike = dict(counts)
 
 
 class Joined(Mapping[str, Reasons]):
     """Reasons that all people share and a person's own, without a copy per person."""
 
-    __slots__ = ("_own", "_shared")
+    __slots__ = ("own", "shared")
 
     def __init__(self, shared: Mapping[str, Reasons], own: Mapping[str, Reasons]) -> None:
-        self._shared = shared
-        self._own = own
+        self.shared = shared
+        self.own = own
 
     def __getitem__(self, name: str) -> Reasons:
-        found = self._shared.get(name, ()) + self._own.get(name, ())
+        found = self.shared.get(name, ()) + self.own.get(name, ())
         if not found:
             raise KeyError(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._shared
-        yield from (name for name in self._own if name not in self._shared)
+        yield from self.shared
+        yield from (name for name in self.own if name not in self.shared)
 
     def __len__(self) -> int:
-        return len(self._shared) + sum(name not in self._shared for name in self._own)
+        return len(self.shared) + sum(name not in self.shared for name in self.own)
 
 
 def alike(rejected: Mapping[str, Reasons]) -> Mapping[Reasons, int]:
     """Return reasons to the number of nodes that give them; they are few, nodes are many."""
-    if isinstance(rejected, Counted):
+    if isinstance(rejected, Rejected) and rejected.alike is not None:
         return rejected.alike
     found: dict[Reasons, int] = {}
     for reasons in rejected.values():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from teamspawner import units
 from teamspawner.capacity.accelerators import Device, devices_of
-from teamspawner.capacity.objects import Node, Snapshot
+from teamspawner.capacity.objects import Claim, Node, Snapshot, StorageClass
 from teamspawner.map import Map, Team, Tier, is_member
 
 Level = Literal["fault", "warning"]
@@ -160,12 +160,26 @@ def _of_volumes(key: str, team: Team, snapshot: Snapshot, namespace: str) -> Ite
             yield Finding(FAULT, about, found, cure)
         elif claim.lost:
             yield Finding(FAULT, about, f"the volume of claim {volume.claim} is lost", "restore it")
-        elif not {"ReadWriteMany", "ReadOnlyMany"} & set(claim.access_modes):
-            found = (
-                f"claim {volume.claim} is for one machine only ({', '.join(claim.access_modes)})"
-            )
-            cure = "use a claim with ReadWriteMany, or the team's servers share one machine"
-            yield Finding(WARNING, about, found, cure)
+        else:
+            if not claim.volume and "storageclasses" not in snapshot.unseen:
+                yield from _of_unbound(about, claim, snapshot.storage.classes)
+            if not {"ReadWriteMany", "ReadOnlyMany"} & set(claim.access_modes):
+                modes = ", ".join(claim.access_modes)
+                found = f"claim {volume.claim} is for one machine only ({modes})"
+                cure = "use a claim with ReadWriteMany, or the team's servers share one machine"
+                yield Finding(WARNING, about, found, cure)
+
+
+def _of_unbound(about: str, claim: Claim, classes: Mapping[str, StorageClass]) -> Iterator[Finding]:
+    """A claim without a volume, unless the first server is to bring one."""
+    wanted = claim.storage_class or ""
+    if wanted and wanted not in classes:
+        found = f"claim {claim.name} waits for the storage class {wanted}, which does not exist"
+        cure = f"make it anew with one that does: {', '.join(sorted(classes)) or 'there is none'}"
+        yield Finding(FAULT, about, found, cure)
+    elif not wanted or classes[wanted].binding_mode == "Immediate":
+        cure = f"kubectl describe pvc {claim.name} --namespace {claim.namespace} says why"
+        yield Finding(WARNING, about, f"claim {claim.name} has no volume yet", cure)
 
 
 def of_groups(the_map: Map, groups: Iterable[str]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from teamspawner.hub.trouble import (
     pulls_in_vain,
     unschedulable,
 )
+from teamspawner.page.words import age
 
 __all__ = ["Look", "Patience", "StartTimeoutError", "api_message", "race"]
 
@@ -34,7 +35,7 @@ class StartTimeoutError(TimeoutError):
     """The server was not ready in time; JupyterHub's own timeout has no words."""
 
     def __init__(self, seconds: float) -> None:
-        sentence = f"The server was not ready within {seconds:.0f} seconds."
+        sentence = f"The server was not ready within {age(seconds)}."
         super().__init__(sentence)
         self.jupyterhub_message = sentence
         self.jupyterhub_html_message = sentence
@@ -133,7 +134,7 @@ async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | Star
             _tell(seen, told, look.scheduled)
             found = hopeless(
                 seen,
-                look.events(),
+                _when_read(look.events),
                 unplaced_s=unplaced.seconds(unschedulable(seen)) - now.wait_s,
                 unpulled_s=unpulled.seconds(pulls_in_vain(seen)),
                 grace_s=now.grace_s,
@@ -144,11 +145,18 @@ async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | Star
     return _too_late(look.pod(), patience().timeout_s)
 
 
+def _when_read(events: Callable[[], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The events, fetched when somebody reads them: KubeSpawner sorts those of all pods for that.
+
+    In a class that starts at once this would be most of what the hub does, and while
+    nothing is wrong with a pod nobody reads them.
+    """
+    yield from events()
+
+
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:
     if pod is not None and unschedulable(pod):
-        return Refusal(
-            409, "busy", f"No machine had room for this server for {seconds:.0f} seconds."
-        )
+        return Refusal(409, "busy", f"No machine had room for this server for {age(seconds)}.")
     return StartTimeoutError(seconds)
 
 

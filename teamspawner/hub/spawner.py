@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+from kubernetes_asyncio.client import ApiException
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 from traitlets import default
@@ -230,10 +232,20 @@ class TeamSpawner(Settings, KubeSpawner):
         )
 
     async def poll(self) -> int | None:
-        """Say whether the server runs; a refused start made no pod, and asks nobody."""
+        """Say whether the server runs; a refused start made no pod, and asks nobody.
+
+        While the API server gives no answer nothing is known, so what the hub believes
+        stays: it forgets a server that it takes for stopped, and its person would replace
+        the running pod by starting again.
+        """
         if self.nothing_made:
             return 1
-        status: int | None = await super().poll()
+        try:
+            status: int | None = await super().poll()
+        except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = "runs as before" if self.active else "does not run"
+            self.log.warning("%s: no answer (%s), so it %s", self._log_name, error, said)
+            return None if self.active else 1
         return status
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Resources, Snapshot
+from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
-from teamspawner.map import Map
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
-from teamspawner.offers.caps import Cap, Usage, caps_of, has_caps
+from teamspawner.offers.caps import Cap, Usage, caps_of
+from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.goods import Goods
 from teamspawner.offers.growth import Growth
+from teamspawner.offers.marks import Mark
 from teamspawner.offers.model import Choice, Offer
-from teamspawner.offers.rights import Right
 from teamspawner.offers.scene import Scene
 from teamspawner.offers.sentences import (
     CAP,
@@ -35,6 +37,14 @@ _MAY_START = frozenset(
 )
 
 
+class Left(NamedTuple):
+    """What each machine of a fleet has left of it, seen at a mark, and with pods put on some."""
+
+    mark: Mark
+    left: dict[str, int]
+    placed: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A scene made ready for judging: starts under way placed, holdings counted.
@@ -51,47 +61,73 @@ class Moment:
     usage: Usage | None
     person: str
     growth: Growth | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    """Of each fleet, by tail; empty: of all nodes, pods aside."""
+    lefts: dict[str, Left] = field(default_factory=dict)
+    """Of each fleet, by tail; kept between moments, for others too."""
+
+    def mark(self, fleet: Fleet | None) -> Mark | None:
+        """Return the mark of a fleet's nodes, without one of all nodes; None when not known."""
+        return self.marks.get(fleet.tail if fleet else "")
+
+    def most_left(self, fleet: Fleet) -> int | None:
+        """The most devices of a fleet that one machine has left; None when no machine is seen."""
+        if self.snapshot is None:
+            return None
+        nodes, placed = self.snapshot.nodes, self.snapshot.placed & fleet.names
+        mark, held = self.mark(fleet), self.lefts.get(fleet.tail)
+        names = mark.since(held.mark) if mark is not None and held is not None else None
+        left = held.left if held is not None and names is not None else {}
+        also = held.placed if held is not None else placed
+        for name in fleet.names if names is None else {*names, *also, *placed}:
+            left.pop(name, None)
+            if name in nodes:
+                left[name] = nodes[name].free(fleet.resource)
+        if mark is not None:
+            self.lefts[fleet.tail] = Left(mark, left, placed)
+        return max(left.values(), default=None)
 
 
-def appraise(parsed: Map, right: Right, choice: Choice, moment: Moment) -> Offer:
+def appraise(goods: Goods, moment: Moment) -> Offer:
     """Say whether one choice of the map can be had now."""
-    tier, key = right.found.tier, right.team
-    team = parsed.teams[key]
-    candidate = moment.scene.pod_for(choice)
+    choice, found, scene = goods.choice, goods.right.found, moment.scene
+    candidate = scene.pod_for(choice)
     requests = candidate.pod.spec.requests
-    devices = sum(choice.devices.values())
     verdict = judged(candidate, moment)
     caps: tuple[Cap, ...] = ()
-    capped = not moment.scene.beyond_caps
-    unread = capped and moment.usage is None and has_caps(team, devices=bool(devices))
+    capped = goods.capped and not scene.beyond_caps
+    unread = capped and moment.usage is None
     if capped and moment.usage is not None:
-        caps = caps_of(team, moment.usage.of(key, moment.person), requests, devices)
+        holder = moment.usage.of(goods.right.team, moment.person)
+        caps = caps_of(goods.team, holder, requests, goods.devices)
     used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
-    verdict = _with_caps(verdict, used_up, unread=unread, stale=moment.scene.stale)
-    may_try = tier.lets_unknown and not unread and used_up is None
-    asked = asked_for(right, choice, requests, may_try=may_try, waits=tier.when_busy == "wait")
+    verdict = _with_caps(verdict, used_up, unread=unread, stale=scene.stale)
+    may_try = found.tier.lets_unknown and not unread and used_up is None
     count = _count(verdict, caps)
     blocked = used_up if verdict.status is Status.QUOTA_BLOCKED else None
+    if blocked is not None:
+        said = cap_sentence(blocked, goods.whose)
+    else:
+        mark = moment.mark(found.fleet)
+        said = goods.sentence(verdict, requests, moment.snapshot, mark, may_try=may_try)
     return Offer(
         slug=choice.slug,
         tier=choice.tier,
         title=choice.title,
-        options={name: choice.user_options[name] for name in ("gpus",) if devices},
-        team=key,
+        options=goods.options,
+        team=goods.right.team,
         verdict=verdict,
-        startable=_startable(verdict, may_try=may_try, waits=asked.when_busy_waits),
-        kind=right.found.variant.kind,
-        model=right.found.variant.model,
+        startable=_startable(verdict, may_try=may_try, waits=goods.waits),
+        kind=found.variant.kind,
+        model=found.variant.model,
         requests=requests,
-        limits=_limits(choice),
+        limits=goods.limits,
         count=count,
         nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
         badge=badge(verdict, count, blocked),
-        sentence=cap_sentence(blocked, team.name or key)
-        if blocked
-        else sentence(verdict, asked, moment.snapshot),
-        model_name=right.found.variant.model_name,
-        usage=bars(caps, team.name or key),
+        sentence=said,
+        model_name=found.variant.model_name,
+        usage=bars(caps, goods.whose) if caps else (),
     )
 
 
@@ -108,7 +144,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         requests=requests,
         device=device,
         count=requests.get(device, 0),
-        name="GPU" if requests.get(device) == 1 else "GPUs",
+        name="GPU",
         members=_members(moment.snapshot, device),
         may_try=not device if lets is None else lets,
         when_busy_waits=moment.scene.own_waits,
@@ -127,23 +163,6 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
-    )
-
-
-def asked_for(
-    right: Right, choice: Choice, requests: Resources, *, may_try: bool, waits: bool
-) -> Asked:
-    """What a choice asks for, as far as sentences need it."""
-    fleet, variant = right.found.fleet, right.found.variant
-    return Asked(
-        requests=requests,
-        device=variant.resource,
-        count=sum(choice.devices.values()),
-        name=variant.model_name,
-        members=frozenset(fleet.members) if fleet else frozenset(),
-        troubles=fleet.troubles if fleet else frozenset(),
-        may_try=may_try,
-        when_busy_waits=waits,
     )
 
 
@@ -200,10 +219,3 @@ def _startable(verdict: Verdict, *, may_try: bool, waits: bool) -> bool:
     if verdict.status is Status.UNKNOWN:
         return may_try
     return verdict.status in _MAY_START or (verdict.status is Status.BUSY and waits)
-
-
-def _limits(choice: Choice) -> dict[str, int]:
-    override = choice.override
-    cpu, memory = override.get("cpu_limit"), override.get("mem_limit")
-    limits = {"cpu": round(cpu * 1000) if cpu else 0, "memory": memory or 0}
-    return {name: value for name, value in limits.items() if value}

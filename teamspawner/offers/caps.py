@@ -107,6 +107,9 @@ class Usage:
 
     def with_reservations(self, held: Iterable[Reservation]) -> Usage:
         """Add the starts under way whose pods are not seen yet."""
+        held = tuple(held)
+        if not held:
+            return self
         teams, people = dict(self.teams), dict(self.people)
         for each in held:
             if each.team is None or each.token in self.tokens:
@@ -164,26 +167,39 @@ class Tally:
     _teams: dict[str, Held] = field(default_factory=dict)
     _people: dict[tuple[str, str], Held] = field(default_factory=dict)
     _tokens: set[str] = field(default_factory=set)
+    _told: bool = False
 
     def follow(self, names: Iterable[str], nodes: Mapping[str, NodeState]) -> None:
         """Count the nodes of these names anew; one that is not in ``nodes`` is gone."""
         for name in names:
-            for entry in self._counted.pop(name, ()):
+            before = self._counted.get(name, ())
+            entries = tuple(self._entries(nodes[name].pods)) if name in nodes else ()
+            if entries == before:
+                continue
+            self._part()
+            for entry in before:
                 self._take(entry, -1)
                 self._tokens.discard(entry.token)
-            if name in nodes:
-                entries = tuple(self._entries(nodes[name].pods))
-                if entries:
-                    self._counted[name] = entries
-                for entry in entries:
-                    self._take(entry, 1)
-                    self._tokens.add(entry.token)
+            for entry in entries:
+                self._take(entry, 1)
+                self._tokens.add(entry.token)
+            if entries:
+                self._counted[name] = entries
+            else:
+                del self._counted[name]
+
+    def _part(self) -> None:
+        """Go on with tables of one's own: what was told of a moment stays as it was told."""
+        if self._told:
+            self._teams, self._people = dict(self._teams), dict(self._people)
+            self._tokens, self._told = set(self._tokens), False
 
     def usage(self, snapshot: Snapshot) -> Usage:
         """Who holds what, by the pods on nodes and the snapshot's that wait or are stranded."""
         waiting = (candidate.pod for candidate in snapshot.waiting)
         others = tuple(self._entries((*waiting, *snapshot.stranded)))
         if not others:
+            self._told = True
             return Usage(self._teams, self._people, self._tokens)
         teams, people = dict(self._teams), dict(self._people)
         for entry in others:

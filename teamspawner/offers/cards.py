@@ -132,20 +132,10 @@ def _note(offer: Offer, right: Right, moment: Moment) -> str:
         return _LATER[offer.verdict.status]  # what could be added is not free
     if offer.startable:
         return f"{offer.count} free" if offer.count else ""
-    left = _most_left(right, moment)
+    left = moment.most_left(right.found.fleet) if right.found.fleet else None
     if offer.verdict.status == "BUSY" and left is not None and 0 < left < _count(offer):
         return f"{left} left on one machine"
     return offer.badge
-
-
-def _most_left(right: Right, moment: Moment) -> int | None:
-    if moment.snapshot is None or right.found.fleet is None:
-        return None
-    nodes, resource = moment.snapshot.nodes, right.found.variant.resource
-    return max(
-        (nodes[name].free(resource) for name in right.found.fleet.members if name in nodes),
-        default=None,
-    )
 
 
 def _images(parsed: Map, rights: tuple[Right, ...], right: Right) -> Option | None:

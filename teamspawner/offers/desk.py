@@ -21,6 +21,7 @@ from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card, tier_cards
 from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.goods import Goods
 from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
@@ -82,7 +83,7 @@ class Desk:
         For callers who make pods beforehand; ``verdict`` and ``pod_for`` are not called.
         """
         rights = self.rights(person, scene)
-        tiers = [choice for right in rights.rights for choice in self._choices(right, scene)]
+        tiers = [each.choice for right in rights.rights for each in self._goods(right, scene)]
         return (*tiers, *(choice for _, each in self._own(scene) for choice in each))
 
     def listing(self, person: Person, scene: Scene) -> Listing:
@@ -95,7 +96,7 @@ class Desk:
         All of it is of the one moment of the scene, whatever changes meanwhile.
         """
         rights = self.rights(person, scene)
-        wanted = [(right, self._choices(right, scene)) for right in rights.rights]
+        wanted = [(right, self._goods(right, scene)) for right in rights.rights]
         moment = self._moment(person, scene)
         yield
         offers, hidden = yield from self._offers(wanted, moment)
@@ -118,6 +119,9 @@ class Desk:
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
+            team_names=tuple(self.map.teams[key].name or key for key in rights.teams)
+            if self.map
+            else (),
         )
 
     # --- what is asked for --------------------------------------------------------------
@@ -200,8 +204,8 @@ class Desk:
 
     # --- inside -------------------------------------------------------------------------
 
-    def _choices(self, right: Right, scene: Scene) -> tuple[Choice, ...]:
-        return self._stock.choices(right, scene.snapshot)
+    def _goods(self, right: Right, scene: Scene) -> tuple[Goods, ...]:
+        return self._stock.goods(right, scene.snapshot)
 
     def _own(self, scene: Scene) -> list[tuple[Mapping[str, Any], tuple[Choice, ...]]]:
         if self.broken:
@@ -220,18 +224,17 @@ class Desk:
         ]
 
     def _offers(
-        self, wanted: Iterable[tuple[Right, tuple[Choice, ...]]], moment: Moment
+        self, wanted: Iterable[tuple[Right, tuple[Goods, ...]]], moment: Moment
     ) -> Generator[None, None, tuple[list[Offer], list[Hidden]]]:
         offers: list[Offer] = []
         hidden: list[Hidden] = []
-        for right, choices in wanted:
-            if not choices:
+        for right, goods in wanted:
+            if not goods:
                 why = "its size follows from nodes, and no node that is seen gives one"
                 hidden.append(Hidden(right.found.variant.slug, why))
-            for choice in choices:
-                assert self.map is not None
-                yield from warmed(choice, moment)
-                offers.append(appraise(self.map, right, choice, moment))
+            for each in goods:
+                yield from warmed(each.choice, moment)
+                offers.append(appraise(each, moment))
         return offers, hidden
 
     def _moment(self, person: Person, scene: Scene) -> Moment:
@@ -259,7 +262,8 @@ class Desk:
                 snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
                 snapshot = scene.place(snapshot, [*fresh, *reserved])
         growth = self._stock.growth(scene.snapshot, snapshot, scene.verdict)
-        return Moment(scene, snapshot, usage, label, growth)
+        marks, lefts = self._stock.marks(), self._stock.lefts
+        return Moment(scene, snapshot, usage, label, growth, marks, lefts)
 
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
@@ -281,7 +285,7 @@ class Desk:
         right = next((r for r in rights.of(choice.slug) if r.team == choice.team), None)
         if right is None:
             raise ChoiceError(403, "forbidden", NOT_YOURS)
-        return appraise(self.map, right, choice, moment)
+        return appraise(Goods(right, choice, self.map.teams[right.team]), moment)
 
     def _may_be_one(self, slug: str, rights: Rights) -> bool:
         """Whether a slug could be a variant of a tier of theirs, were the nodes seen."""
@@ -302,18 +306,19 @@ class Desk:
         gpu = any(self.map.tiers[key].gpu for key in rights.tiers) if self.map else False
         if scene.blind:
             more = " Tiers with accelerators cannot be shown." if gpu else ""
-            return f"The hub cannot see the cluster's nodes, so what is free is not known.{more}"
+            return f"The hub cannot see the cluster's machines, so what is free is not known.{more}"
         return "There is nothing that you may start." if empty else ""
 
     @staticmethod
     def _no_team(person: Person, rights: Rights) -> str:
         if rights.teams or rights.tiers:
             return NOT_YOURS
-        groups = ", ".join(sorted(person.groups))
-        seen = (
-            f"None of your groups ({groups}) is" if groups else "You are in no group, and none is"
-        )
-        return f"{seen} in a team of this hub; ask the people who run it."
+        groups = sorted(person.groups)
+        if not groups:
+            return "You are in no group, so in no team of this hub; ask the people who run it."
+        seen = "Your group" if len(groups) == 1 else "None of your groups"
+        is_in = "is in no team" if len(groups) == 1 else "is in a team"
+        return f"{seen} ({', '.join(groups)}) {is_in} of this hub; ask the people who run it."
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -339,7 +344,10 @@ def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
     """Mark one card as the default: the first tier, else the admin's default profile."""
     tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
     chosen = next(iter((*tiers, *(card for card in cards if card.default), *cards)), None)
-    return tuple(replace(card, default=card is chosen) for card in cards)
+    return tuple(
+        card if card.default is (card is chosen) else replace(card, default=card is chosen)
+        for card in cards
+    )
 
 
 def refusal_of(offer: Offer) -> ChoiceError:

@@ -5,12 +5,16 @@ No node and no other person is ever named; who holds what is told in numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from teamspawner import units
+from teamspawner.capacity.filtering import Reasons
+from teamspawner.capacity.filters import is_scalar
 from teamspawner.capacity.objects import NodeState, Resources, Snapshot
+from teamspawner.capacity.rejected import alike
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.amounts import listed, much, needs
+from teamspawner.offers.here import Here, only_short
 
 CAP = "cap"
 """The plugin of reasons that come from a cap of the map."""
@@ -21,11 +25,10 @@ POOL = "Pool"
 STALE = "stale"
 UNREAD = "unread"
 
-_RESOURCES = "NodeResourcesFit"
-_WORDS = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk"}
+_CORE = ("cpu", "memory", "ephemeral-storage")
 _NEVER = {
     "TaintToleration": "The machines for this are reserved for other work.",
-    "NodeAffinity": "No machine has the labels that this asks for.",
+    "NodeAffinity": "The cluster has no machine of the kind that this asks for.",
     "NodeUnschedulable": "The machines for this are under maintenance.",
     "NodeName": "The machine for this is gone.",
     "VolumeZone": "Your disk is in another zone than the machines that could take this.",
@@ -47,6 +50,24 @@ _TROUBLES = {
     "driver": "The driver of these devices is not ready.",
     "mig-invalid": "MIG is set up wrongly on the machines with these devices.",
 }
+_KINDS = {
+    "nodes": "machines",
+    "pods": "running servers",
+    **dict.fromkeys(("deviceclasses", "resourceclaims", "resourceslices"), "devices"),
+    **dict.fromkeys(
+        (
+            "csidrivers",
+            "csinodes",
+            "csistoragecapacities",
+            "persistentvolumeclaims",
+            "persistentvolumes",
+            "storageclasses",
+            "volumeattachments",
+        ),
+        "disks",
+    ),
+}
+"""What people call the kinds of objects that a cluster keeps."""
 _MIXED = "The machines hold several models; which one you get is not certain."
 
 
@@ -73,9 +94,18 @@ class Asked:
     when_busy_waits: bool = False
 
 
-def sentence(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
-    """One plain sentence on a verdict that no cap decided."""
-    said = _said(verdict, asked, snapshot)
+def sentence(
+    verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here | None = None
+) -> str:
+    """One plain sentence on a verdict that no cap decided.
+
+    Args:
+        verdict: The verdict.
+        asked: What it is about.
+        snapshot: The cluster.
+        here: What stands in the way on the machines with the accelerator; None: it is looked for.
+    """
+    said = _said(verdict, asked, snapshot, here)
     pool = next((reason.detail for reason in verdict.reasons if reason.plugin == POOL), "")
     if pool:
         said = pool if verdict.status is Status.NEEDS_SCALE_UP else f"{said} {pool}"
@@ -93,7 +123,7 @@ _FIXED = {
 }
 
 
-def _said(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
+def _said(verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here | None) -> str:
     status = verdict.status
     if status in _FIXED:
         quota = next((each.detail for each in verdict.reasons if each.plugin == QUOTA), "")
@@ -108,13 +138,14 @@ def _said(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
         return _unknown(verdict, asked)
     if status is Status.BUSY:
         tail = " It may wait for room." if asked.when_busy_waits else ""
-        return _busy(verdict, asked, snapshot) + tail
+        return _busy(verdict, asked, snapshot, here) + tail
     return _never(verdict, asked, snapshot)
 
 
 def _queued(verdict: Verdict) -> str:
     gate = next((reason.detail for reason in verdict.reasons if reason.detail), "")
-    return f"Held back by {gate}." if gate else "Held back by a gate of the cluster."
+    told = "It waits until the cluster lets it in"
+    return f"{told} ({gate})." if gate else f"{told}."
 
 
 def _unknown(verdict: Verdict, asked: Asked) -> str:
@@ -134,98 +165,69 @@ def _unknown(verdict: Verdict, asked: Asked) -> str:
 
 
 def _unseen(verdict: Verdict) -> str:
-    reasons = [*verdict.reasons, *(each for group in verdict.rejected.values() for each in group)]
+    reasons = [*verdict.reasons, *(each for group in alike(verdict.rejected) for each in group)]
     kinds = {kind for reason in reasons if reason.unknown for kind in _kinds(reason.detail)}
-    return _listed(sorted(kinds))
+    return listed(sorted(kinds))
 
 
 def _kinds(detail: str) -> Iterator[str]:
     for word in detail.replace(",", " ").split():
-        yield {"persistentvolumeclaims": "disks", "persistentvolumes": "disks"}.get(word, word)
+        yield _KINDS.get(word, word)
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
-
-
-def _busy(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
+def _busy(verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here | None) -> str:
     freeing = " Room is being freed now." if verdict.freeing else ""
     if asked.device and snapshot is not None:
-        return _busy_devices(verdict, asked, snapshot) + freeing
-    short = _short(verdict, verdict.rejected)
+        if here is None:
+            here = Here(asked.device)
+            here.look(asked.members & snapshot.nodes.keys(), snapshot.nodes, verdict.rejected)
+        return _busy_devices(verdict, asked, snapshot, here) + freeing
+    reasons = alike(verdict.rejected)
+    short = _short(reasons)
     if short == {"pods"}:
         return f"The machines are full: they run as many servers as they may.{freeing}"
     if short:
-        return f"No machine has {_needs(asked.requests, short)} free now.{freeing}"
-    return _most_common(verdict, _BUSY, "The machines that could take this are in use.") + freeing
+        return f"No machine has {needs(asked.requests, short)} free now.{freeing}"
+    return _most_common(reasons, _BUSY, "The machines that could take this are in use.") + freeing
 
 
-def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot) -> str:
+def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot, here: Here) -> str:
     """Say what stands in the way on the machines that have such devices."""
-    here = [
-        (snapshot.nodes[name], verdict.rejected.get(name, ()))
-        for name in asked.members
-        if name in snapshot.nodes
-    ]
-    beside = [state for state, reasons in here if _only_beside(reasons, asked.device)]
-    if beside:
-        return _beside(beside, asked)
-    open_ = [state.free(asked.device) for state, reasons in here if _only_short(reasons)]
-    if open_:
-        left = max(0, *open_)
+    if here.beside:
+        return _beside(snapshot.nodes[max(here.beside.values())[-1]], asked)
+    if here.open:
+        left = max(0, *here.open.values())
         if 0 < left < asked.count:
-            return f"Only {left} {asked.name} {_are(left)} left on one machine."
-        return f"All {asked.name} are in use."
-    if max((state.free(asked.device) for state, _ in here), default=0) >= asked.count:
-        default = f"The machines with free {asked.name} take no new servers now."
-        return _most_common(verdict, _BUSY, default)
-    return f"All {asked.name} are in use."
+            return f"Only {left} {_named(asked, left)} {_are(left)} left on one machine."
+        return f"All {_named(asked)} are in use."
+    states = [snapshot.nodes[name] for name in asked.members if name in snapshot.nodes]
+    if max((state.free(asked.device) for state in states), default=0) >= asked.count:
+        default = f"The machines with free {_named(asked)} take no new servers now."
+        names = (state.node.name for state in states)
+        there = {name: verdict.rejected[name] for name in names if name in verdict.rejected}
+        return _most_common(alike(there), _BUSY, default)
+    return f"All {_named(asked)} are in use."
 
 
-def _only_short(reasons: Iterable[Reason]) -> bool:
-    return all(reason.plugin == _RESOURCES for reason in reasons)
-
-
-def _only_beside(reasons: Sequence[Reason], device: str) -> bool:
-    """Whether devices are free and only what a server needs beside them is short."""
-    for reason in reasons:
-        if reason.resource == device or reason.plugin != _RESOURCES:
-            return False
-    return bool(reasons)
-
-
-def _beside(states: Sequence[NodeState], asked: Asked) -> str:
-    best = max(
-        states, key=lambda state: (state.free(asked.device), state.free("cpu"), state.node.name)
-    )
+def _beside(best: NodeState, asked: Asked) -> str:
     free = best.free(asked.device)
-    what = f"The {free} {asked.name} are free" if free > 1 else f"One {asked.name} is free"
+    what = f"{free} {_named(asked)} are free" if free > 1 else f"One {_named(asked, 1)} is free"
     for name in ("cpu", "memory"):
         need = asked.requests.get(name, 0)
         if need > best.free(name):
             it = "it" if free == 1 else "them"
-            return f"{what} but only {_much(name, max(0, best.free(name)))} is left beside {it}."
-    return f"{what} but the machine is full."
+            left = max(0, best.free(name))
+            return f"{what}, but {'only ' if left else ''}{much(name, left)} is left beside {it}."
+    return f"{what}, but the machine is full."
 
 
-def _much(name: str, value: int) -> str:
-    if name == "cpu":
-        return f"{int(value / 100) / 10:g} CPU"
-    return f"{units.gib(value)} of memory" if name == "memory" else str(value)
-
-
-def _needs(requests: Resources, short: set[str]) -> str:
-    named = [_much(name, requests[name]) for name in ("cpu", "memory") if requests.get(name)]
-    return _listed(named) if short & {"cpu", "memory"} and named else "room"
-
-
-def _short(verdict: Verdict, names: Iterable[str]) -> set[str]:
+def _short(groups: Iterable[Reasons]) -> set[str]:
     """What is short on nodes where resources alone stand in the way."""
     return {
         reason.resource or _short_name(reason)
-        for name in names
-        if _only_short(verdict.rejected[name])
-        for reason in verdict.rejected[name]
+        for reasons in groups
+        if only_short(reasons)
+        for reason in reasons
     }
 
 
@@ -237,26 +239,39 @@ def _never(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     for trouble, said in _TROUBLES.items():
         if trouble in asked.troubles:
             return said
-    whole = next((reason for reason in verdict.reasons if reason.detail or reason.message), None)
-    if whole is not None and "persistentvolumeclaim" in whole.message:
-        return "A disk that this needs does not exist; tell the people who run this hub."
+    disk = _disk(verdict.reasons)
+    if disk:
+        return disk
     if not verdict.rejected:
         return "The cluster has no machines."
-    looked_at = {
-        name: reasons
-        for name, reasons in verdict.rejected.items()
-        if not asked.members or name in asked.members
-    }
-    states = (
-        [snapshot.nodes[name] for name in looked_at if name in snapshot.nodes] if snapshot else []
-    )
+    looked_at: Mapping[str, Reasons] = verdict.rejected
+    if asked.members:
+        looked_at = {n: verdict.rejected[n] for n in asked.members if n in verdict.rejected}
+    nodes = snapshot.nodes if snapshot else {}
+    states = [nodes[name] for name in looked_at if name in nodes]
     if states and (small := _too_small(asked, states)):
         return small
-    kept = {name: reasons for name, reasons in looked_at.items() if not _only_short(reasons)}
+    kept = {
+        reasons: count for reasons, count in alike(looked_at).items() if not only_short(reasons)
+    }
     if not kept:
         return "No machine is large enough, once what always runs on it is counted."
-    verdict = replace(verdict, rejected=kept)
-    return _most_common(verdict, _NEVER, "No machine can take this, however empty.")
+    return _most_common(kept, _NEVER, "No machine can take this, however empty.")
+
+
+def _disk(reasons: Iterable[Reason]) -> str:
+    """Say why a disk stands against every machine; empty when none does."""
+    for reason in reasons:
+        words = reason.message.lower()
+        if "persistentvolume" not in words:
+            continue
+        if "is being deleted" in words:
+            return "The disk that this needs is being deleted."
+        if "unbound immediate" in words or "waiting for" in words:
+            return "The disk that this needs is still to be made."
+        if "not found" in words or "non-existent" in words:
+            return "A disk that this needs does not exist; tell the people who run this hub."
+    return ""
 
 
 def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
@@ -264,24 +279,30 @@ def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
     if asked.device:
         most = max(state.node.allocatable.get(asked.device, 0) for state in states)
         if most < asked.count:
-            return f"No machine has {asked.count} {asked.name}; the largest has {most}."
-    for name in ("cpu", "memory"):
+            devices = _named(asked, asked.count)
+            return f"No machine has {asked.count} {devices}; the largest has {most}."
+    for name in dict.fromkeys(("cpu", "memory", *sorted(asked.requests))):
         need = asked.requests.get(name, 0)
         most = max(state.node.allocatable.get(name, 0) for state in states)
-        if need > most:
-            asks, has = _much(name, need), _much(name, most)
+        if need > most and (name in _CORE or is_scalar(name)):
+            asks, has = much(name, need), much(name, most)
             has = "a little less" if has == asks else has
             return f"No machine is large enough: this asks for {asks}, the largest has {has}."
     return ""
 
 
-def _most_common(verdict: Verdict, words: dict[str, str], default: str) -> str:
+def _most_common(groups: Mapping[Reasons, int], words: dict[str, str], default: str) -> str:
     """The sentence of the reason that most nodes give, resources aside."""
     counts: dict[str, int] = {}
-    for reasons in verdict.rejected.values():
+    for reasons, nodes in groups.items():
         for plugin in {reason.plugin for reason in reasons} & words.keys():
-            counts[plugin] = counts.get(plugin, 0) + 1
+            counts[plugin] = counts.get(plugin, 0) + nodes
     return words[max(sorted(counts), key=lambda plugin: counts[plugin])] if counts else default
+
+
+def _named(asked: Asked, count: int = 2) -> str:
+    """What is asked for, to follow a number; names of models stay as they are."""
+    return ("GPU" if count == 1 else "GPUs") if asked.name == "GPU" else asked.name
 
 
 def _are(count: int) -> str:

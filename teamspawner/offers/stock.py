@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from itertools import islice
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.map import Map, teams_of
+from teamspawner.offers.appraise import Left
 from teamspawner.offers.caps import Tally, Usage
 from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
+from teamspawner.offers.goods import Goods
 from teamspawner.offers.growth import Growth
+from teamspawner.offers.marks import Mark
 from teamspawner.offers.model import Choice, Person
 from teamspawner.offers.pools import Pools
 from teamspawner.offers.rights import Right, Rights, rights_of
@@ -41,11 +44,12 @@ class Stock:
         self._pools = Pools(parsed.pools if parsed else ())
         self._starting = Starting(parsed.pools if parsed else ())
         self._pools_of = -1
+        self.lefts: dict[str, Left] = {}
         self._made_with: tuple[Fleet, ...] | None = None
         self._made_of: object = None
         self._variants: tuple[Found | Absent, ...] = ()
         self._rights: dict[tuple[str, ...], Rights] = {}
-        self._choices: dict[tuple[str, str], tuple[Choice, ...]] = {}
+        self._goods: dict[tuple[str, str], tuple[Goods, ...]] = {}
 
     def fleets(self, snapshot: Snapshot | None) -> tuple[Fleet, ...]:
         """The accelerators of the cluster; none when nodes were never seen."""
@@ -84,14 +88,20 @@ class Stock:
         self._follow(snapshot)
         return self._tally.usage(snapshot)
 
-    def choices(self, right: Right, snapshot: Snapshot | None) -> tuple[Choice, ...]:
+    def goods(self, right: Right, snapshot: Snapshot | None) -> tuple[Goods, ...]:
         """Every count of a right, with its first image; none where the size is not known."""
+        assert self._map is not None
         self._renew(snapshot)
         key = (right.found.variant.slug, right.team)
-        if key not in self._choices:
+        if key not in self._goods:
+            team = self._map.teams[right.team]
             made = (self.choice(right, count, right.image, snapshot) for count in right.counts)
-            self._choices[key] = tuple(choice for choice in made if choice is not None)
-        return self._choices[key]
+            self._goods[key] = tuple(Goods(right, each, team) for each in made if each is not None)
+        return self._goods[key]
+
+    def marks(self) -> Mapping[str, Mark]:
+        """Where the logs of ``Fleets.moved`` end now."""
+        return {tail: log.mark() for tail, log in self._fleets.moved.items()}
 
     def choice(
         self, right: Right, count: int, image: str | None, snapshot: Snapshot | None
@@ -118,9 +128,8 @@ class Stock:
             yield
             if self._changes.mark is not mark:
                 return  # somebody asked meanwhile, and read everything for that
-        if self._changes.until(snapshot):
-            self.fleets(snapshot)
-            yield
+        self._changes.until(snapshot)
+        yield from self._fleets.working()
 
     def _renew(self, snapshot: Snapshot | None) -> None:
         """Forget what was made of other nodes."""
@@ -132,7 +141,7 @@ class Stock:
             self._made_with, self._made_of = fleets, made_of
             self._variants = tuple(variants(self._map, fleets))
             self._rights.clear()
-            self._choices.clear()
+            self._goods.clear()
 
     def _follow(self, snapshot: Snapshot) -> None:
         """Take in what changed since the last snapshot."""

@@ -21,8 +21,10 @@ needs_chart = pytest.mark.skipif(
 )
 
 
-def render(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every object of the chart for release ``jupyterhub`` in namespace ``jupyterhub``.
+def render(
+    values: dict[str, Any], name: str = "jupyterhub", namespace: str = "jupyterhub"
+) -> list[dict[str, Any]]:
+    """Every object of the chart for a release of this name in this namespace.
 
     Raises:
         Exception: helm's own, when the chart's schema refuses the values.
@@ -32,7 +34,7 @@ def render(values: dict[str, Any]) -> list[dict[str, Any]]:
     with helm_python.Chart.load(CHART) as chart:
         pinned = merge(values, PINS)
         chart.validate_schema(pinned)
-        files = chart.render(pinned, name="jupyterhub", namespace="jupyterhub")
+        files = chart.render(pinned, name=name, namespace=namespace)
     texts = [text for name, text in files.items() if not name.endswith("NOTES.txt")]
     return [found for text in texts for found in yaml.safe_load_all(text) if found]
 
@@ -66,7 +68,7 @@ def lay_out(objects: list[dict[str, Any]], folder: Path) -> Path:
     [config] = [
         o for o in objects if o["kind"] == "ConfigMap" and "jupyterhub_config.py" in o["data"]
     ]
-    [secret] = [o for o in objects if o["kind"] == "Secret" and o["metadata"]["name"] == "hub"]
+    [secret] = [o for o in objects if o["kind"] == "Secret" and "values.yaml" in o["data"]]
     for name in ("config", "secret", "jupyterhub_config.d"):
         (folder / name).mkdir()
     for key, text in config["data"].items():

@@ -15,13 +15,19 @@ from tests.chart.layers import EXAMPLES
 SITE = str(EXAMPLES / "site.yaml")
 
 
-def a_claim(*modes, namespace="jupyterhub"):
+def a_claim(*modes, namespace="jupyterhub", volume="pv", **spec):
+    more = {"volumeName": volume} if volume else {}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "jupyterhub-shared", "namespace": namespace},
-        "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}},
-        "status": {"phase": "Bound"},
+        "spec": {
+            "accessModes": list(modes),
+            "resources": {"requests": {"storage": "1Gi"}},
+            **more,
+            **spec,
+        },
+        "status": {"phase": "Bound" if volume else "Pending"},
     }
 
 
@@ -151,6 +157,48 @@ def test_a_claim_whose_volume_is_lost_is_a_fault(doctor):
     lost["status"]["phase"] = "Lost"
     [finding] = doctor(a_node(), lost, the_map=_with_volume(), code=1)
     assert "is lost" in finding["found"]
+
+
+def a_class(name, mode="Immediate"):
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": "nfs.example.org",
+        "volumeBindingMode": mode,
+    }
+
+
+def an_unbound(name=None):
+    return a_claim("ReadWriteMany", volume="", **({"storageClassName": name} if name else {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "level", "told"),
+    [
+        pytest.param("nfs-client", ["b", "a"], "fault", ["does not exist", "a, b"], id="gone"),
+        pytest.param("nfs-client", [], "fault", ["nfs-client", "there is none"], id="none"),
+        pytest.param("a", ["a"], "warning", ["no volume yet", "describe pvc"], id="waits"),
+        pytest.param(None, ["a"], "warning", ["no volume yet", "describe pvc"], id="no-class"),
+    ],
+)
+def test_a_team_volume_that_nobody_provides(doctor, name, classes, level, told):
+    objects = [a_node(), an_unbound(name), *map(a_class, classes)]
+    [finding] = doctor(*objects, the_map=_with_volume())
+    assert finding["level"] == level
+    assert told[0] in finding["found"]
+    assert told[1] in finding["cure"]
+
+
+def test_a_volume_that_the_first_server_brings_is_not_missing(doctor):
+    objects = [a_node(), an_unbound("late"), a_class("late", "WaitForFirstConsumer")]
+    assert doctor(*objects, the_map=_with_volume(), code=0) == []
+
+
+def test_storage_classes_that_were_not_looked_at_are_not_missing(doctor):
+    flags = ["--unseen", "storageclasses"]
+    objects = [a_node(), an_unbound("nfs-client")]
+    assert doctor(*objects, the_map=_with_volume(), flags=flags, code=0) == []
 
 
 def test_claims_that_were_not_looked_at_are_not_missing(doctor):

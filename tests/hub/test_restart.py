@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from kubespawner import KubeSpawner
 
 from teamspawner.hub import shared
 from tests.hub.hubs import a_hub
@@ -29,6 +30,34 @@ async def test_caps_are_right_from_the_first_request_after_a_restart(cluster, tm
         assert (await ada.stop()).status == 204
         assert (await bob.start({"profile": GPU, "gpus": "2"})).status == 201
         await bob.stop()
+
+
+async def test_a_server_is_not_forgotten_by_a_hub_that_starts_while_the_api_server_is_away(
+    cluster, tmp_path
+):
+    cluster.back_to_normal()
+    kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
+    settings = {"KubeSpawner": kube, "TeamSpawner": {"map": MAP}}
+    async with a_hub(tmp_path, **settings) as hub:
+        ada = await hub.someone("ada", "arts")
+        assert (await ada.start({"profile": "small"})).status == 201
+        (pod,) = await cluster.pods()
+    await KubeSpawner._stop_all_reflectors()
+    KubeSpawner.reflectors.clear()
+    cluster.server.faults.away = True
+    async with a_hub(tmp_path, **settings) as hub:
+        ada, bob = await hub.someone("ada", "arts"), await hub.someone("bob", "arts")
+        assert (await ada.call("GET", "/users/ada")).json["servers"][""]["ready"]
+        assert (await bob.browse("GET", "/hub/spawn-pending/bob")).status == 200
+        assert (await bob.start({"profile": "small"})).status == 503
+        cluster.server.faults.clear()
+        assert await hub.user("ada").spawner.poll() is None
+        assert [each["metadata"]["uid"] for each in await cluster.pods()] == [
+            pod["metadata"]["uid"]
+        ]
+        assert (await ada.stop()).status == 204
+        assert await hub.user("ada").spawner.poll() == 1
+        assert await cluster.pods() == []
 
 
 async def test_a_pod_left_by_a_start_that_the_hub_did_not_outlive_blocks_nobody_for_ever(
