@@ -33,5 +33,5 @@ async def begun(*arguments: str) -> asyncio.subprocess.Process:
 async def ended(*arguments: str) -> tuple[int | None, str, str]:
     """Exit code, output and messages of a command that ended."""
     process = await begun(*arguments)
-    out, err = await asyncio.wait_for(process.communicate(), 120)
+    out, err = await asyncio.wait_for(process.communicate(), 240)
     return process.returncode, out.decode(), err.decode()

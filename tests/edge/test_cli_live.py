@@ -28,7 +28,7 @@ async def watched(kubeconfig, *arguments):
     """Lines of ``capacity --watch``, and the process."""
     process = await begun("capacity", "--watch", "--kubeconfig", kubeconfig, *arguments)
 
-    async def line(seconds=60):
+    async def line(seconds=120):
         return (await asyncio.wait_for(process.stdout.readline(), seconds)).decode()
 
     try:
