@@ -86,11 +86,11 @@ async def everything_seen(watcher: Watcher) -> None:
         known = known + _STEP_S if whole else 0.0
 
 
-def troubles(watcher: Watcher) -> tuple[str, ...]:
-    """Say what could not be seen or read, a sentence each."""
+def troubles(watcher: Watcher, *, refusals: bool = True) -> tuple[str, ...]:
+    """Say what could not be seen (``refusals``) or read, a sentence each."""
     found: list[str] = []
     for name, kind in watcher.status().kinds.items():
-        if kind.refused:
+        if kind.refused and refusals:
             found.append(f"cannot see {name}: {kind.refused}")
         found += [f"left out {name} {which}: {why}" for which, why in kind.named.items()]
     return tuple(found)
