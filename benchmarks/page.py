@@ -27,7 +27,7 @@ from teamspawner.offers.model import Choice, Person
 from teamspawner.offers.scene import Scene
 
 _TIMES = 40
-_MAP = {
+MAP = {
     "version": 1,
     "tiers": {
         f"size{n}": {"name": f"Size {n}", "cpu": n, "memory": f"{n * 2}Gi"} for n in range(1, 13)
@@ -88,7 +88,7 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
     from teamspawner.page.render import render
 
     state, index = filled(nodes, pods), FitIndex(Rules())
-    desk, number = Desk(load(_MAP).map), iter(range(10**6))
+    desk, number = Desk(load(MAP).map), iter(range(10**6))
     names = sorted(state._nodes)
 
     def scene() -> Scene:
