@@ -62,6 +62,7 @@ class FitIndex:
         self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
         self._chosen: Held[str] = Held(_FULL)
         self._pods: Held[_Known] = Held(4 * _FULL)
+        self._ours: dict[str, bool] = {}
         self._seen: tuple[Snapshot, View | None] | None = None
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
@@ -106,7 +107,10 @@ class FitIndex:
         if known is not None and known.pod is pod:
             return known
         spec = pod.spec
-        plain = not _odd_of(spec) and self.rules.speaks_for(spec.scheduler_name)
+        name = spec.scheduler_name
+        if name not in self._ours:
+            self._ours[name] = self.rules.speaks_for(name)
+        plain = self._ours[name] and not _odd_of(spec)
         size = _size_of(spec)
         person = (pod.namespace, tuple(sorted(pod.labels.items())), spec.volumes)
         answers = self._sizes.get(size)
