@@ -121,7 +121,7 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    from teamspawner.cluster.quick import Recogniser
+    from teamspawner.cluster.recognise import Recogniser
 
     global _KIND  # noqa: PLW0603 - made once the room is imported
     _KIND = Recogniser(Rules()).kind_of(Pod("x", {}, PodSpec({"cpu": 100})))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import mmap
 import os
@@ -17,6 +18,7 @@ from benchmarks.generate import Files
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _VERSION = "890000"
+_AT_ONCE = 250
 
 
 class Server:
@@ -26,6 +28,23 @@ class Server:
         self.files = Files.of(folder)
         self.offsets = json.loads(self.files.facts.read_text())
         self.maps = {kind: self._map(getattr(self.files, kind)) for kind in ("nodes", "pods")}
+        self._selected: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    def spans(self, kind: str, selector: str) -> list[tuple[int, int]]:
+        """Where the objects lie whose phase the field selector does not rule out."""
+        if (kind, selector) not in self._selected:
+            offsets, held = self.offsets[kind], self.maps[kind]
+            unwanted = [
+                f'"phase":"{each.removeprefix("status.phase!=")}"'.encode()
+                for each in selector.split(",")
+                if each
+            ]
+            self._selected[kind, selector] = [
+                (begin, end - 1)
+                for begin, end in itertools.pairwise(offsets)
+                if all(held.find(text, begin, end) < 0 for text in unwanted)
+            ]
+        return self._selected[kind, selector]
 
     @staticmethod
     def _map(path: Path) -> mmap.mmap:
@@ -56,37 +75,38 @@ class Server:
         writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
 
     async def _list(self, writer: asyncio.StreamWriter, kind: str, query: dict[str, str]) -> None:
-        offsets, held = self.offsets[kind], self.maps[kind]
-        count = len(offsets) - 1
+        spans, held = self.spans(kind, query.get("fieldSelector", "")), self.maps[kind]
         begin, limit = int(query.get("continue", "0")), int(query.get("limit", "0"))
-        end = min(begin + limit, count) if limit else count
-        meta = {"resourceVersion": _VERSION, "continue": str(end) if end < count else ""}
+        end = min(begin + limit, len(spans)) if limit else len(spans)
+        meta = {"resourceVersion": _VERSION, "continue": str(end) if end < len(spans) else ""}
         front = b'{"kind":"List","apiVersion":"v1","metadata":' + json.dumps(meta).encode()
         front += b',"items":['
-        size = offsets[end] - 1 - offsets[begin]
-        length = len(front) + size + 2
+        items = spans[begin:end]
+        length = len(front) + sum(to - at + 1 for at, to in items) - bool(items) + 2
         writer.write(_HEAD + f"Content-Length: {length}\r\n\r\n".encode() + front)
-        writer.write(held[offsets[begin] : offsets[begin] + size])
+        for first in range(0, len(items), _AT_ONCE):
+            some = items[first : first + _AT_ONCE]
+            text = b",".join(held[at:to] for at, to in some)
+            writer.write(text if first + _AT_ONCE >= len(items) else text + b",")
+            await writer.drain()
         writer.write(b"]}")
-        await writer.drain()
 
     async def _watch(self, writer: asyncio.StreamWriter, kind: str, query: dict[str, str]) -> None:
         writer.write(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         if query.get("sendInitialEvents") == "true":
-            await self._initial(writer, kind)
+            await self._initial(writer, kind, query.get("fieldSelector", ""))
         if kind == "pods" and self.files.folder.joinpath("send-events").exists():
             with self.files.events.open("rb") as file:
                 while block := file.read(1 << 18):
                     await _chunk(writer, block)
         await asyncio.sleep(3600)
 
-    async def _initial(self, writer: asyncio.StreamWriter, kind: str) -> None:
-        offsets, held = self.offsets[kind], self.maps[kind]
-        for first in range(0, len(offsets) - 1, 20):
+    async def _initial(self, writer: asyncio.StreamWriter, kind: str, selector: str) -> None:
+        spans, held = self.spans(kind, selector), self.maps[kind]
+        for first in range(0, len(spans), 20):
             parts = []
-            for index in range(first, min(first + 20, len(offsets) - 1)):
-                item = held[offsets[index] : offsets[index + 1] - 1]
-                parts.append(b'{"type":"ADDED","object":' + item + b"}\n")
+            for at, to in spans[first : first + 20]:
+                parts.append(b'{"type":"ADDED","object":' + held[at:to] + b"}\n")
             await _chunk(writer, b"".join(parts))
         notes = {"k8s.io/initial-events-end": "true"}
         meta = {"resourceVersion": _VERSION, "annotations": notes}

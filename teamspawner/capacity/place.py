@@ -11,22 +11,23 @@ from teamspawner.capacity.rules import Rules
 
 
 def place(snapshot: Snapshot, candidates: Iterable[Candidate], rules: Rules) -> Snapshot:
-    """Return the snapshot with each candidate placed, in order, on a node that takes it.
+    """Return the snapshot with each candidate placed on a node that takes it.
 
-    For pods created a moment ago and for starts under way. Of the nodes that
+    For pods created a moment ago and for starts under way; by priority, as the
+    scheduler's queue has them, and in the order given within one. Of the nodes that
     take a pod the scheduler takes the one it scores highest: with the hub's
     own scheduler the fullest, with the default one the emptiest; ties go by
-    name. A candidate that fits nowhere now (or is not known to), or that
-    another scheduler places, is left as it is.
+    name. A candidate that fits nowhere now (or is not known to), that is being
+    deleted, or that another scheduler places, is left as it is.
     """
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda each: -each.pod.spec.priority):
         snapshot = _place_one(snapshot, candidate, rules)
     return snapshot
 
 
 def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapshot:
     spec = candidate.pod.spec
-    if spec.gates or not rules.speaks_for(spec.scheduler_name):
+    if candidate.pod.terminating or spec.gates or not rules.speaks_for(spec.scheduler_name):
         return snapshot
     context = prepare(candidate, snapshot, rules)
     fitting = [s for s in snapshot.nodes.values() if not node_reasons(candidate, s, context)]

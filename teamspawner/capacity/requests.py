@@ -56,6 +56,17 @@ class PodResources:
     pod_allocated: Milli | None = None
     infeasible: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Its status says of every container what its specification says: no resize is under way.
+
+        Then it counts the same whether a resize was refused or not.
+        """
+        return self.pod_requests is None and all(
+            container.requests == container.actuated == container.allocated
+            for container in (*self.containers, *self.init_containers)
+        )
+
 
 def defaulted(requests: Milli, limits: Milli) -> Milli:
     """Return a container's requests with missing ones taken from its limits, as the API does."""

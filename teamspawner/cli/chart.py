@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from itertools import count
 from typing import Any
 
 import yaml
 
 from teamspawner.cli.mapfile import read_map
 from teamspawner.cli.names import label, natural
-from teamspawner.cli.placeholders import deployments
+from teamspawner.cli.placeholders import deployments, unused
 from teamspawner.map import Image, Map, Tier
 
 MI = 2**20
@@ -55,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     if args.placeholders:
         made = deployments(the_map, args.replicas, args.release, args.namespace)
         if not made:
-            print("teamspawner chart: no tier of the map has accelerators", file=sys.stderr)
+            wanted = any(tier.gpu for tier in the_map.tiers.values())
+            slices = "tiers of slices alone need a pool that names the resource"
+            why = slices if wanted else "no tier of the map has accelerators"
+            print(f"teamspawner chart: {why}", file=sys.stderr)
         print(yaml.safe_dump_all(made, sort_keys=False, explicit_start=True), end="")
         return 0
     print(
@@ -149,19 +151,13 @@ def _to_pull(images: Iterable[tuple[str, Image]]) -> dict[str, dict[str, str]]:
         name, tag = _name_and_tag(image.image)
         pulled = {"name": name, "tag": tag}
         if pulled not in made.values():
-            made[_unused(_pull_key(key), made)] = pulled
+            made[unused(_pull_key(key), made)] = pulled
     return made
 
 
 def _pull_key(key: str) -> str:
     """A map key as part of a container name: lower case letters, digits and dashes."""
     return "".join(letter if letter.isalnum() else "-" for letter in key.lower())[:40].strip("-")
-
-
-def _unused(key: str, taken: Iterable[str]) -> str:
-    """The key, or the key with the first number that tells it apart."""
-    tries = (key if n == 1 else f"{key}-{n}" for n in count(1))
-    return next(each for each in tries if each not in set(taken))
 
 
 def _placeholder(the_map: Map) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from teamspawner.cli.findings import FAULT, WARNING, Finding
 from teamspawner.cli.rights import FEATURES, USUAL
 from teamspawner.cluster.connect import Connection
 from teamspawner.errors import ClusterError
+
+WORDS = 300
+"""The most characters that are kept of an answer that is none."""
 
 GROUP = "authorization.k8s.io/v1"
 STARTS = (
@@ -92,12 +96,22 @@ async def _allowed(
     options = await connection.request_options()
     try:
         async with session.post(url, json=body, **options) as answer:
-            found = await answer.json(content_type=None)
-            if answer.status >= 400:
-                raise ClusterError("create", f"{kind.lower()}s", answer.status, found["message"])
+            status, text = answer.status, await answer.text(errors="replace")
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise ClusterError("reach", "the cluster", None, str(error)) from error
-    return bool(found["status"]["allowed"])
+    return _read(text, status, f"{kind.lower()}s")
+
+
+def _read(text: str, status: int, kind: str) -> bool:
+    """Read the answer to a review; anything else is told by its status and first words."""
+    try:
+        found = json.loads(text)
+        if status < 400:
+            return bool(found["status"]["allowed"])
+        said = str(found["message"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        said = " ".join(text.split())[:WORDS]
+    raise ClusterError("create", kind, status, said)
 
 
 def told(missing: list[Question], namespace: str, account: str | None) -> Iterator[Finding]:

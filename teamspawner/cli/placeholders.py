@@ -6,6 +6,9 @@ server outranks, so the scheduler puts it out the moment somebody starts.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from teamspawner.map import Map, Tier
@@ -14,6 +17,8 @@ from teamspawner.map.schema import Pool
 MI = 2**20
 PRIORITY = "teamspawner-placeholder"
 USUAL = "nvidia.com/gpu"
+_NAME_MOST = 59
+"""A name's longest part: 63 signs of a label's value, less a number to tell it apart."""
 PAUSE = "registry.k8s.io/pause:3.10.1"
 
 
@@ -22,24 +27,38 @@ def deployments(the_map: Map, replicas: int, release: str, namespace: str) -> li
 
     Args:
         the_map: A sound map. Pools with accelerators say which resource and machines;
-            without any, the tier's own node selector and ``nvidia.com/gpu`` are taken.
+            without any, the tier's own node selector and ``nvidia.com/gpu`` are taken,
+            and a tier of slices alone is left out: their names are many.
         replicas: How many places each keeps.
         release: The chart's release, whose user scheduler places them.
         namespace: Where the hub runs.
     """
-    pools: list[Pool | None] = [pool for pool in the_map.pools if pool.gpu]
-    made = []
+    made: dict[str, dict[str, Any]] = {}
     for key, tier in the_map.tiers.items():
-        for pool in (pools or [None]) if tier.gpu else []:
+        for pool in _places(the_map, tier):
             name = f"placeholder-{key}" + (f"-{_plain(pool.name)}" if pool is not None else "")
-            pod = _pod(tier, pool, release)
-            made.append(_deployment(name[:63].rstrip("-"), namespace, replicas, pod))
-    return made
+            name = unused(name[:_NAME_MOST].rstrip("-"), made)
+            made[name] = _deployment(name, namespace, replicas, _pod(tier, pool, release))
+    return list(made.values())
+
+
+def _places(the_map: Map, tier: Tier) -> list[Pool | None]:
+    """Where places of a tier are kept; None is wherever the device is that is usually meant."""
+    pools: list[Pool | None] = [pool for pool in the_map.pools if pool.gpu]
+    if tier.gpu is None or pools:
+        return pools if tier.gpu else []
+    return [] if set(tier.gpu.kinds) == {"mig"} else [None]
+
+
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name, or the name with the first number that tells it apart."""
+    tries = (name if n == 1 else f"{name}-{n}" for n in count(1))
+    return next(each for each in tries if each not in set(taken))
 
 
 def _plain(name: str) -> str:
     """A pool's name as part of an object's name."""
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _deployment(name: str, namespace: str, replicas: int, pod: dict[str, Any]) -> dict[str, Any]:
@@ -98,13 +117,13 @@ def _pod(tier: Tier, pool: Pool | None, release: str) -> dict[str, Any]:
 
 def _size(tier: Tier, resource: str) -> dict[str, str]:
     """What the smallest server of the tier asks for; a fair share keeps devices only."""
-    count = min(tier.gpu.counts) if tier.gpu else 1
+    devices = min(tier.gpu.counts) if tier.gpu else 1
     size = {"cpu": "100m", "memory": "128Mi"}
     if tier.per_gpu is not None and not isinstance(tier.per_gpu, str):
         if tier.per_gpu.cpu:
-            size["cpu"] = f"{tier.per_gpu.cpu * count}m"
+            size["cpu"] = f"{tier.per_gpu.cpu * devices}m"
         if tier.per_gpu.memory:
-            size["memory"] = f"{-(-tier.per_gpu.memory * count // MI)}Mi"
+            size["memory"] = f"{-(-tier.per_gpu.memory * devices // MI)}Mi"
     elif tier.cpu and tier.memory:
         size = {"cpu": f"{tier.cpu.request}m", "memory": f"{-(-tier.memory.request // MI)}Mi"}
-    return {**size, resource: str(count)}
+    return {**size, resource: str(devices)}

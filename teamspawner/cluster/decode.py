@@ -82,7 +82,7 @@ def node_of(found: wire.Node) -> objects.Node:
     allocatable = rounded(amounts(offered, "status.allocatable"))
     return objects.Node(
         name=meta.name or "",
-        labels=_own_labels(meta.labels),
+        labels=own_labels(meta.labels),
         taints=tuple(
             objects.Taint(t.key or "", t.value or "", t.effect or "") for t in spec.taints or ()
         ),
@@ -118,7 +118,7 @@ def decode_pod(source: Source, rules: Rules) -> PodRecord:
         uid=meta.uid or "",
         node=bound,
         finished=status.phase in FINISHED,
-        pod=pod_of(found, rules, placed=bool(bound), resident=_resident(meta)),
+        pod=pod_of(found, rules, placed=bool(bound), resident=resident(meta)),
         nominated_node=status.nominated_node_name or "",
         judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
         user_scheduler=_user_scheduler(meta, spec),
@@ -139,7 +139,7 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
     meta = found.metadata or wire.Meta()
     status = found.status or wire.PodStatus()
     return Candidate(
-        pod=pod_of(found, rules, placed=False, resident=_resident(meta)),
+        pod=pod_of(found, rules, placed=False, resident=resident(meta)),
         name=meta.name or "",
         uid=meta.uid or "",
         nominated_node=status.nominated_node_name or "",
@@ -147,13 +147,13 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
     )
 
 
-def _own_labels(found: wire.Words) -> objects.Labels:
-    """Return a node's labels: no two nodes have the same ones, but most words of them."""
+def own_labels(found: wire.Words) -> objects.Labels:
+    """Return labels that few others have as a whole, but whose words many have."""
     intern = sys.intern
     return MappingProxyType({intern(k): intern(v) for k, v in found.items()}) if found else EMPTY
 
 
-def _resident(meta: wire.Meta) -> bool:
+def resident(meta: wire.Meta) -> bool:
     """Tell whether a pod belongs to its node: of a DaemonSet, or static."""
     if any(owner.kind in {"DaemonSet", "Node"} for owner in meta.owner_references or ()):
         return True

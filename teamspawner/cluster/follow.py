@@ -11,10 +11,9 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 import aiohttp
 
@@ -208,9 +207,10 @@ class Follower:
             query = {"limit": str(self.settings.page), "continue": more}
             async with self._ask(query) as answer:
                 body = await answer.read()
+            begun = time.perf_counter()
             meta, steps = self.receiver.page(body)
             del body
-            await self._sliced(steps)
+            await self._sliced(steps, begun)
             del steps
             self._well()
             self.heard_now()
@@ -282,17 +282,16 @@ class Follower:
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
         """Take in events as they come, with a turn for others between slices of work."""
         rest = b""
-        take = self.receiver.event
         begun = time.perf_counter()
         async for chunk in answer.content.iter_any():
-            lines = (rest + chunk).split(b"\n")
-            rest = lines.pop()
-            if len(rest) > _LONGEST_LINE:
-                raise HalfError("an event without end")
-            for line in lines:
-                if not line or line.isspace():
-                    continue
-                event = take(line)
+            end = chunk.rfind(b"\n") + 1
+            if not end:
+                rest += chunk
+                if len(rest) > _LONGEST_LINE:
+                    raise HalfError("an event without end")
+                continue
+            block, rest = rest + chunk[:end], chunk[end:]
+            for event in self.receiver.events(block):
                 if event.type == "ERROR":
                     raise ended(event)
                 yield event
@@ -307,8 +306,9 @@ class Follower:
     async def _breathe(self) -> None:
         await asyncio.sleep(0)
 
-    async def _sliced(self, steps: Any) -> None:
-        begun = time.perf_counter()
+    async def _sliced(self, steps: Iterator[None], begun: float | None = None) -> None:
+        """Work with a turn for others between slices; the first began at ``begun``."""
+        begun = begun or time.perf_counter()
         for _ in steps:
             if time.perf_counter() - begun > self.settings.slice_s:
                 await self._breathe()

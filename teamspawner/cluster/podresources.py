@@ -36,7 +36,7 @@ def pod_resources(
         _containers(spec.containers or (), statuses, "spec.containers"),
         _containers(spec.init_containers or (), statuses, "spec.initContainers"),
         amounts(spec.overhead, "spec.overhead"),
-        infeasible=_infeasible(status),
+        infeasible=is_infeasible(status.conditions),
     )
     if spec.resources is None and status.resources is None and status.allocated_resources is None:
         return pod
@@ -44,9 +44,9 @@ def pod_resources(
     return _with_pod_level(pod, spec, status, as_read=as_read)
 
 
-def _infeasible(status: wire.PodStatus) -> bool:
+def is_infeasible(conditions: Iterable[wire.Condition] | None) -> bool:
     """Tell whether the node refuses a resize; the first such condition decides."""
-    for condition in status.conditions or ():
+    for condition in conditions or ():
         if condition.type == "PodResizePending":
             return condition.reason == "Infeasible"
     return False

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
-import msgspec
 from msgspec import Struct
 
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
 from teamspawner.cluster.decode import FINISHED, PodRecord
-from teamspawner.cluster.quick import Kind, QuickPod, RareError, Recogniser
-from teamspawner.cluster.reading import ObjectError
+from teamspawner.cluster.quick import QuickPod
+from teamspawner.cluster.recognise import Kind, Recogniser
 
 __all__ = ["OurPod", "Pods", "is_ours"]
 
 _OURS = b'"teamspawner/'
-_SCHEDULER = b'"user-scheduler"'
-_USERNAME = "hub.jupyter.org/username"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +45,26 @@ class Place(Struct, gc=False, frozen=True):
     kind: Kind
 
 
-class Load:
-    """The pods on one node and the sum of their requests; the node itself may not be known."""
+_pod, _cpu, _memory, _others = map(attrgetter, ("pod", "cpu", "memory", "others"))
 
-    __slots__ = ("node", "pods", "used")
+
+class Load:
+    """The pods on one node, which may itself not be known."""
+
+    __slots__ = ("kinds", "node")
 
     def __init__(self, node: str = "") -> None:
         self.node = node
-        self.pods: list[Pod] = []
-        self.used: dict[str, int] = {}
-
-    def add(self, kind: Kind) -> None:
-        """Put a pod there."""
-        self.pods.append(kind.pod)
-        used = self.used
-        for name, amount in kind.requests:
-            used[name] = used.get(name, 0) + amount
-
-    def remove(self, kind: Kind) -> None:
-        """Take one such pod away."""
-        for index, other in enumerate(self.pods):
-            if other is kind.pod:
-                del self.pods[index]
-                break
-        for name, amount in kind.requests:
-            self.used[name] -= amount
+        self.kinds: list[Kind] = []
 
     def state(self, node: NodeValue) -> NodeState:
         """Return the node with what is on it, as a value that stays as it is."""
-        return NodeState(node, tuple(self.pods), self.used.copy())
+        kinds = self.kinds
+        used = {"cpu": sum(map(_cpu, kinds)), "memory": sum(map(_memory, kinds))}
+        for others in filter(None, map(_others, kinds)):
+            for name, amount in others:
+                used[name] = used.get(name, 0) + amount
+        return NodeState(node, tuple(map(_pod, kinds)), used)
 
 
 class Pods:
@@ -110,7 +99,7 @@ class Pods:
         """Return the uids of all pods held."""
         return {*self._places, *self.waiting}
 
-    def put(self, found: QuickPod) -> bool:
+    def put(self, uid: str, found: QuickPod) -> bool:
         """Take in a pod as it is now; tell whether that can alter a verdict.
 
         Raises:
@@ -118,26 +107,23 @@ class Pods:
             ObjectError: When it cannot be read; then nothing changed.
         """
         meta, node = found.metadata, found.spec.node_name
-        if meta is None or not meta.uid:
-            raise ObjectError("metadata.uid", "no uid")
+        assert meta is not None
         if found.status.phase in FINISHED:
-            return self.drop(meta.uid)
+            return self.drop(uid)
         labels = bytes(meta.labels)
-        if _OURS in labels or _SCHEDULER in labels:
-            if _SCHEDULER in labels:
-                raise RareError
-            return self.put_record(self.recogniser.record(found), bytes(meta.annotations))
-        uid = meta.uid
+        if _OURS in labels:
+            username = meta.annotations.username if meta.annotations else None
+            return self.put_record(self.recogniser.record(found), username or "")
         if not node:
             return self._wait(uid, self.recogniser.candidate(found, labels))
         return self._place(uid, node, self.recogniser.kind(found, labels))
 
-    def put_record(self, record: PodRecord, annotations: bytes = b"") -> bool:
+    def put_record(self, record: PodRecord, username: str = "") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""
         uid = record.uid or f"{record.namespace}/{record.name}"
         if record.finished:
             return self.drop(uid)
-        self._note(uid, record, annotations)
+        self._note(uid, record, username)
         if record.node:
             return self._place(uid, record.node, self.recogniser.kind_of(record.pod))
         return self._wait(uid, record.candidate())
@@ -156,7 +142,7 @@ class Pods:
         waited = self.waiting.pop(uid, None) is not None
         return self._displace(uid) or waited
 
-    def _note(self, uid: str, record: PodRecord, annotations: bytes) -> None:
+    def _note(self, uid: str, record: PodRecord, username: str) -> None:
         """Keep what is asked of our own pods and of the hub's scheduler."""
         if record.user_scheduler:
             self.schedulers[uid] = (record.namespace, record.user_scheduler)
@@ -167,7 +153,7 @@ class Pods:
             record.namespace,
             record.name,
             record.uid,
-            _username(annotations),
+            username,
             record.node,
             labels,
             record.pod.spec.requests,
@@ -180,12 +166,12 @@ class Pods:
             if before.kind.pod is kind.pod and before.node == node:
                 return False
             self._displace(uid)
-        elif uid in self.waiting:
-            del self.waiting[uid]
+        elif self.waiting:
+            self.waiting.pop(uid, None)
         load = self.loads.get(node)
         if load is None:
             load = self.loads[node] = Load(node)
-        load.add(kind)
+        load.kinds.append(kind)
         self._places[uid] = Place(load.node, kind)
         self.dirty.add(load.node)
         if kind.repels:
@@ -197,8 +183,8 @@ class Pods:
         if before is None:
             return False
         load = self.loads[before.node]
-        load.remove(before.kind)
-        if not load.pods:
+        load.kinds.remove(before.kind)
+        if not load.kinds:
             del self.loads[before.node]
         self.dirty.add(before.node)
         if before.kind.repels:
@@ -209,13 +195,3 @@ class Pods:
 def is_ours(pod: Pod) -> bool:
     """Whether a pod carries a label of ours: a server of a hub."""
     return any(key.startswith("teamspawner/") for key in pod.labels)
-
-
-def _username(annotations: bytes) -> str:
-    if not annotations:
-        return ""
-    try:
-        found = msgspec.json.decode(annotations, type=dict[str, str] | None)
-    except msgspec.MsgspecError:
-        return ""
-    return (found or {}).get(_USERNAME, "")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import msgspec
 
 from teamspawner.capacity import objects
 from teamspawner.capacity.objects import HostPort, NodeTerm, PodTerm, Requirement, VolumeUse
-from teamspawner.capacity.requests import new_pod_requests, placed_pod_requests
+from teamspawner.capacity.requests import (
+    PodResources,
+    new_pod_requests,
+    placed_pod_requests,
+)
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
 from teamspawner.cluster.podresources import pod_resources
@@ -68,9 +73,44 @@ def pod_of(found: wire.Pod, rules: Rules, *, placed: bool, resident: bool) -> ob
     Raises:
         ObjectError: When something of it cannot be read.
     """
+    requests = _requests(_resources(found, rules, placed=placed), rules, placed=placed)
+    return _with(found, requests, rules, placed=placed, resident=resident)
+
+
+def both_ways(
+    found: wire.Pod, rules: Rules, *, resident: bool
+) -> tuple[objects.Pod, objects.Pod | None]:
+    """Return a pod on a node, and the same when its node refuses a resize of it.
+
+    The second is None when it counts the same. Conditions of ``found`` are not looked at.
+
+    Raises:
+        ObjectError: When something of it cannot be read.
+    """
+    resources = _resources(found, rules, placed=True)
+    requests = _requests(resources, rules, placed=True)
+    pod = _with(found, requests, rules, placed=True, resident=resident)
+    if resources.settled:
+        return pod, None
+    refused = _requests(replace(resources, infeasible=True), rules, placed=True)
+    if refused == requests:
+        return pod, None
+    return pod, _with(found, refused, rules, placed=True, resident=resident)
+
+
+def _resources(found: wire.Pod, rules: Rules, *, placed: bool) -> PodResources:
+    spec, status = found.spec or wire.PodSpec(), found.status or wire.PodStatus()
+    return pod_resources(spec, status, rules, placed=placed)
+
+
+def _requests(resources: PodResources, rules: Rules, *, placed: bool) -> objects.Resources:
+    return (placed_pod_requests if placed else new_pod_requests)(resources, rules)
+
+
+def _with(
+    found: wire.Pod, requests: objects.Resources, rules: Rules, *, placed: bool, resident: bool
+) -> objects.Pod:
     meta, spec = found.metadata or wire.Meta(), found.spec or wire.PodSpec()
-    resources = pod_resources(spec, found.status or wire.PodStatus(), rules, placed=placed)
-    requests = (placed_pod_requests if placed else new_pod_requests)(resources, rules)
     return _pod(
         meta.namespace or "default",
         pairs(meta.labels),

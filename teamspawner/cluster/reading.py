@@ -62,7 +62,7 @@ def read(source: Source, kind: type[_Wire]) -> _Wire:
     if isinstance(source, Mapping):
         try:
             source = msgspec.json.encode(source)
-        except (TypeError, RecursionError) as error:
+        except (TypeError, RecursionError, UnicodeEncodeError) as error:
             raise ObjectError("", f"not a plain object: {error}") from error
     try:
         decoder: msgspec.json.Decoder[_Wire] = _decoder(cast("Any", kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 from msgspec import Raw, Struct, json
@@ -12,7 +13,7 @@ from msgspec import Raw, Struct, json
 from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
 
-__all__ = ["HEADED", "RAW_PAGE", "Event", "HalfError", "Head", "Receiver"]
+__all__ = ["HEADED", "RAW_PAGE", "Event", "HalfError", "Head", "Identity", "Receiver"]
 
 _NODES_AT_ONCE = 50
 _NAMED = 20
@@ -21,6 +22,22 @@ _NAMED = 20
 
 class HalfError(Exception):
     """What arrived is no whole JSON: it was cut on the way."""
+
+
+class Identity(Protocol):
+    """What metadata tells an object by; uid and name may be absent."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name."""
+
+    @property
+    def namespace(self) -> str | None:
+        """Its namespace, if its kind has one."""
+
+    @property
+    def uid(self) -> str | None:
+        """What no other object ever has."""
 
 
 class Head(Struct, rename="camel"):
@@ -132,6 +149,16 @@ class Receiver(ABC):
             raise HalfError(str(error)) from error
         return page.metadata, map(self._listed, page.items or [])
 
+    def events(self, block: bytes) -> Iterator[Event]:
+        """Take in the events of a block of whole lines, and tell what to know of them.
+
+        Several that were taken in together may be told of as one, the last.
+
+        Raises:
+            HalfError: When one is no whole event; those before it were taken in.
+        """
+        return map(self.event, filter(bytes.strip, block.split(b"\n")))
+
     def event(self, line: bytes) -> Event:
         """Take in one watch event.
 
@@ -187,7 +214,7 @@ class Receiver(ABC):
             self._tell(f"{self.kind}: {name} cannot be read and is left out: {why}")
 
     @abstractmethod
-    def key(self, head: Head) -> str:
+    def key(self, head: Identity) -> str:
         """Return what identifies an object of this kind."""
 
     @abstractmethod

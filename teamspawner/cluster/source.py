@@ -35,7 +35,7 @@ class Settings:
     silence_s: float = 120.0
     longest_wait_s: float = 10.0
     refused_wait_s: float = 30.0
-    slice_s: float = 0.004
+    slice_s: float = 0.002
     compressed: bool = False
     streamed: bool = True
     stream_silence_s: float = 15.0

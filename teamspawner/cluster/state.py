@@ -13,8 +13,8 @@ from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
 from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
-from teamspawner.cluster.quick import Recogniser
 from teamspawner.cluster.reading import Source, read
+from teamspawner.cluster.recognise import Recogniser
 
 __all__ = ["OTHERS", "State"]
 
@@ -225,7 +225,7 @@ class State:
     def _note_stranded(self, name: str, *, seen: bool) -> None:
         """Keep the servers that are bound to a node of this name while there is none."""
         load = None if seen else self.pods.loads.get(name)
-        servers = tuple(filter(is_ours, load.pods)) if load else ()
+        servers = tuple(k.pod for k in load.kinds if is_ours(k.pod)) if load else ()
         if servers:
             self._stranded[name] = servers
         elif self._stranded:

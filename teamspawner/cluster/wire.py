@@ -35,6 +35,7 @@ class Meta(Wire, rename="camel"):
     name: Text = None
     namespace: Text = None
     uid: Text = None
+    resource_version: Text = None
     labels: Words = None
     annotations: Raw = Raw()
     deletion_timestamp: Any = None

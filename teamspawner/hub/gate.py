@@ -42,7 +42,7 @@ EMPTY_BUT_NO_OBJECT = frozenset({b"[]", b'""', b"0", b"0.0", b"false"})
 NO_ROOM = frozenset({"busy", "quota"})
 """Reasons for which a start ends though the gate let it pass, and something else may fit."""
 
-CLICK_ONLY = "A link alone does not start this. Press Start on the page."
+CLICK_ONLY = "A link alone does not start this; press Start on the page."
 KEPT_AFTER_START_S = 600.0
 """How long a started server's reservation waits for the watch to see its pod."""
 

@@ -63,7 +63,8 @@ def as_profiles(listing: Listing, own: Iterable[Mapping[str, Any]]) -> list[dict
 
 def _profile(card: Card, own: Mapping[str, Any] | None) -> dict[str, Any]:
     best = card.offers[0] if card.offers else None
-    told = [own.get("description", "") if own else escape(card.description), _told(best)]
+    own_words = (own.get("description", ""),) if own else map(escape, _what(card))
+    told = [*own_words, _told(best)]
     profile: dict[str, Any] = {
         "slug": card.slug,
         "display_name": own["display_name"] if own else escape(card.title),
@@ -77,8 +78,20 @@ def _profile(card: Card, own: Mapping[str, Any] | None) -> dict[str, Any]:
     return {**profile, "profile_options": options}
 
 
+def _what(card: Card) -> Iterable[str]:
+    """What one gets, and the admin's words for it."""
+    if card.summary:
+        yield f"{card.summary}."
+    yield card.description
+
+
 def _told(offer: Offer | None) -> str:
-    return f"{escape(offer.badge)}. {escape(offer.sentence)}" if offer else ""
+    if offer is None:
+        return ""
+    said = f"{offer.badge}. {offer.sentence}"
+    if offer.alternative is not None and not offer.startable:
+        said += f" Nearest that fits: {offer.alternative.title}."
+    return escape(said)
 
 
 def _option(option: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from teamspawner.hub.trouble import (
     pulls_in_vain,
     unschedulable,
 )
+from teamspawner.page.words import age
 
 __all__ = ["Look", "Patience", "StartTimeoutError", "api_message", "race"]
 
@@ -34,7 +35,7 @@ class StartTimeoutError(TimeoutError):
     """The server was not ready in time; JupyterHub's own timeout has no words."""
 
     def __init__(self, seconds: float) -> None:
-        sentence = f"The server was not ready within {seconds:.0f} seconds."
+        sentence = f"The server was not ready within {age(seconds)}."
         super().__init__(sentence)
         self.jupyterhub_message = sentence
         self.jupyterhub_html_message = sentence
@@ -146,9 +147,7 @@ async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | Star
 
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:
     if pod is not None and unschedulable(pod):
-        return Refusal(
-            409, "busy", f"No machine had room for this server for {seconds:.0f} seconds."
-        )
+        return Refusal(409, "busy", f"No machine had room for this server for {age(seconds)}.")
     return StartTimeoutError(seconds)
 
 

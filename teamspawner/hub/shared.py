@@ -41,6 +41,9 @@ class Shared:
     """
 
     def __init__(self, spawner: Any) -> None:
+        # The hub's own code and objects stay. The garbage collector would walk all of them
+        # in one go, again and again, while the cluster is listed.
+        gc.freeze()
         self.ledger = Ledger()
         self.turns = Turns()
         self.watcher: Watcher = for_loop(
@@ -73,9 +76,7 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
         if not self._settled and self.watcher.status().synced:
             self._settled = True
-            # What there is now stays: the hub's code and the cluster. The garbage collector
-            # would walk all of it in one go, for tenths of a second, soon after.
-            gc.freeze()
+            gc.freeze()  # and the cluster stays
 
     @property
     def snapshot(self) -> Snapshot | None:

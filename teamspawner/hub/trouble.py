@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.hub.refusal import Refusal
 
 __all__ = [
@@ -26,9 +27,22 @@ __all__ = [
 Json = Mapping[str, Any]
 
 _AT_ONCE = {
-    "InvalidImageName": "The name of the image is not valid.",
-    "ErrImageNeverPull": "The image is not on the machine, and pulling it is not allowed.",
-    "CreateContainerConfigError": "The server needs a secret or a setting that is missing.",
+    "InvalidImageName": "The name of the image is not valid; tell the people who run this hub.",
+    "ErrImageNeverPull": "The image is not on the machine, and fetching it is not allowed.",
+    "CreateContainerConfigError": (
+        "The server needs a secret or a setting that is missing; tell the people who run this hub."
+    ),
+}
+_NOT_ACCEPTED = (
+    "The cluster does not accept this server as it is set up; tell the people who run this hub."
+)
+_NOUNS = {
+    "cpu": "CPUs",
+    "memory": "of memory",
+    "storage": "of disk",
+    "ephemeral-storage": "of local disk",
+    "pods": "servers",
+    "persistentvolumeclaims": "disks",
 }
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 _NO_SUCH_IMAGE = re.compile(
@@ -93,21 +107,40 @@ def from_api(status: int | None, message: str) -> Refusal | None:
         message: The ``message`` of the API's Status object.
     """
     if status is None:
-        return Refusal(503, "unknown", "The cluster does not answer. Try again in a minute.")
+        return Refusal(503, "unknown", "The cluster does not answer; try again in a minute.")
     quota = QUOTA.search(message)
     if status == 403 and quota:
         return Refusal(409, "quota", quota_sentence(quota.groupdict()))
     if status in {400, 403, 422}:
-        return Refusal(503, "invalid", "The cluster does not accept this server as it is set up.")
+        return Refusal(503, "invalid", _NOT_ACCEPTED)
     return None
 
 
 def quota_sentence(found: Mapping[str, str]) -> str:
-    """Say which quota is used up, with used and hard; all as the API server prints them."""
-    return (
-        f"The quota “{found['quota']}” is used up: in use {found['used']}, "
-        f"at most {found['hard']}, asked for {found['asked']}."
-    )
+    """Say which quota is used up, and how far; amounts are as the API server prints them.
+
+    Args:
+        found: ``quota``, and ``asked``, ``used`` and ``hard`` as lists of ``resource=amount``.
+    """
+    asked, used, hard = (_listed(found[name]) for name in ("asked", "used", "hard"))
+    each = [
+        f"{used.get(name, '0')} of {most} {_noun(name)} in use, {asked.get(name, 'some')} asked for"
+        for name, most in hard.items()
+    ]
+    return f"The quota “{found['quota']}” is used up: {'; '.join(each)}."
+
+
+def _listed(text: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in text.split(","))
+    return {name: amount for name, _, amount in pairs if name}
+
+
+def _noun(resource: str) -> str:
+    """What people call a resource that a quota limits."""
+    name = resource.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")
+    if is_accelerator(name):
+        return "GPUs" if "gpu" in name else name
+    return _NOUNS.get(name, name)
 
 
 def _scheduled_condition(pod: Json) -> Json:
@@ -141,7 +174,7 @@ def _waiting(container: Json, patience_is_over: bool) -> Refusal | None:  # noqa
     if reason in _PULLING:
         said = str(container["state"]["waiting"].get("message") or "")
         if patience_is_over or _NO_SUCH_IMAGE.search(said):
-            return Refusal(503, "image", "The image of this server cannot be pulled.")
+            return Refusal(503, "image", "The image of this server cannot be fetched.")
     if reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= RESTARTS:
         return Refusal(503, "failed", f"The server stopped by itself{_how(container)}.")
     return None
@@ -157,7 +190,7 @@ def _how(container: Json) -> str:
 def _failed(status: Json) -> str:
     reason = str(status.get("reason") or "")
     if reason == "Evicted":
-        return "The server was put off its machine, which ran short."
+        return "The server was taken off its machine, which ran short of memory or disk."
     if reason.startswith("OutOf") or reason in {"UnexpectedAdmissionError", "NodeAffinity"}:
         return "The machine that was chosen could not take the server after all."
     return "The server stopped before it was ready."

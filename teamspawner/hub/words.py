@@ -17,22 +17,22 @@ Json = Mapping[str, Any]
 
 _WORDS = {
     "Scheduled": "A machine has been found.",
-    "Pulling": "The image is being fetched. The first time on a machine this takes some minutes.",
+    "Pulling": "The image is being fetched, which takes some minutes the first time on a machine.",
     "Pulled": "The image is there.",
     "Created": "The server has been set up.",
     "Started": "The server is starting.",
     "FailedScheduling": "No machine has room yet; still looking.",
-    "TriggeredScaleUp": "A new machine is being added for you. This takes some minutes.",
+    "TriggeredScaleUp": "A new machine is being added for you, which takes some minutes.",
     "NotTriggerScaleUp": "No machine can be added for this server.",
     "Nominated": "Room is being made for you on a machine.",
     "Preempted": "The server had to make room for a more urgent one.",
     "Killing": "The server is being stopped.",
-    "FailedMount": "A volume is not ready yet; trying again.",
-    "FailedAttachVolume": "A volume is still attached elsewhere; trying again.",
-    "SuccessfulAttachVolume": "Your volume is attached.",
+    "FailedMount": "A disk is not ready yet; trying again.",
+    "FailedAttachVolume": "Your disk is still held by another machine; trying again.",
+    "SuccessfulAttachVolume": "Your disk is there.",
     "BackOff": "A part of the server failed and is being tried again.",
     "Failed": "A part of the server could not be started; trying again.",
-    "Evicted": "The server was put off its machine, which ran short.",
+    "Evicted": "The server was taken off its machine, which ran short of memory or disk.",
 }
 _TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")

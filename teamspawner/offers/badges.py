@@ -31,7 +31,7 @@ def badge(verdict: Verdict, count: int | None, cap: Cap | None = None) -> str:
         return f"Free now · {count} more {'fits' if count == 1 else 'fit'}" if count else "Free now"
     if verdict.status is Status.QUOTA_BLOCKED and cap is not None:
         whose = "Your limit" if cap.name in _OWN else "Team limit"
-        return f"{whose} · {_amount(cap, cap.used)} of {_amount(cap, cap.most)} in use"
+        return f"{whose} · {_of(cap)} in use"
     if verdict.status is Status.BUSY and verdict.freeing:
         return "In use · freeing now"
     return _BADGES[verdict.status]
@@ -44,17 +44,25 @@ def _amount(cap: Cap, value: int) -> str:
     return units.gib(value) if cap.name == "memory" else str(value)
 
 
+def _of(cap: Cap) -> str:
+    """How much of how much, with a unit that both have said once: ``220 of 500 GiB``."""
+    used, most = _amount(cap, cap.used), _amount(cap, cap.most)
+    number, _, unit = used.partition(" ")
+    return f"{number} of {most}" if most.endswith(f" {unit}") else f"{used} of {most}"
+
+
 def cap_sentence(cap: Cap, team: str) -> str:
     """Say which cap is used up, in numbers."""
-    used, most, need = (_amount(cap, value) for value in (cap.used, cap.most, cap.need))
+    whose = "You" if cap.name in _OWN else team
+    does = {"servers_per_user": "run", "per_user": "use"}.get(cap.name, "uses")
+    may = f" that a person of {team} may have" if cap.name in _OWN else ""
+    its = "the" if cap.name in _OWN else "its"
+    need, most = _amount(cap, cap.need), _amount(cap, cap.most)
+    what = _what(cap, most)
+    told = f"{whose} {does} {_amount(cap, cap.used)} of {its} {most} {what}{may}"
+    if cap.used == cap.most and most == "1":
+        told = f"{whose} {does} {its} only {what}{may}"
     room = max(0, cap.most - cap.used)
-    told = {
-        "servers_per_user": f"You run {used} of the {most} servers a person of {team} may have",
-        "per_user": f"You use {used} of the {most} GPUs a person of {team} may have",
-        "team": f"{team} uses {used} of its {most} GPUs",
-        "cpu": f"{team} uses {used} of its {most} CPUs",
-        "memory": f"{team} uses {used} of its {most} of memory",
-    }[cap.name]
     if cap.need > cap.most:
         return _beyond(cap, team)
     if 0 < room < cap.need:
@@ -65,9 +73,12 @@ def cap_sentence(cap: Cap, team: str) -> str:
 def _beyond(cap: Cap, team: str) -> str:
     """Say that a cap could never hold this, however little is in use."""
     most, need = _amount(cap, cap.most), _amount(cap, cap.need)
-    what = {"cpu": "CPUs", "memory": "of memory", "servers_per_user": "servers"}.get(
-        cap.name, "GPUs"
-    )
-    what = what.removesuffix("s") if most == "1" else what
     whose = "A person of " if cap.name in _OWN else ""
-    return f"{whose}{team} may have {most} {what} at once; this needs {need}."
+    return f"{whose}{team} may have {most} {_what(cap, most)} at once; this needs {need}."
+
+
+def _what(cap: Cap, number: str) -> str:
+    """What a cap counts, to follow a number."""
+    nouns = {"cpu": "CPUs", "memory": "of memory", "servers_per_user": "servers"}
+    noun = nouns.get(cap.name, "GPUs")
+    return noun.removesuffix("s") if number == "1" else noun

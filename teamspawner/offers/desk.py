@@ -119,6 +119,9 @@ class Desk:
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
             notice=self._notice(person, rights, scene, empty=not cards),
+            team_names=tuple(self.map.teams[key].name or key for key in rights.teams)
+            if self.map
+            else (),
         )
 
     # --- what is asked for --------------------------------------------------------------
@@ -303,18 +306,19 @@ class Desk:
         gpu = any(self.map.tiers[key].gpu for key in rights.tiers) if self.map else False
         if scene.blind:
             more = " Tiers with accelerators cannot be shown." if gpu else ""
-            return f"The hub cannot see the cluster's nodes, so what is free is not known.{more}"
+            return f"The hub cannot see the cluster's machines, so what is free is not known.{more}"
         return "There is nothing that you may start." if empty else ""
 
     @staticmethod
     def _no_team(person: Person, rights: Rights) -> str:
         if rights.teams or rights.tiers:
             return NOT_YOURS
-        groups = ", ".join(sorted(person.groups))
-        seen = (
-            f"None of your groups ({groups}) is" if groups else "You are in no group, and none is"
-        )
-        return f"{seen} in a team of this hub; ask the people who run it."
+        groups = sorted(person.groups)
+        if not groups:
+            return "You are in no group, so in no team of this hub; ask the people who run it."
+        seen = "Your group" if len(groups) == 1 else "None of your groups"
+        is_in = "is in no team" if len(groups) == 1 else "is in a team"
+        return f"{seen} ({', '.join(groups)}) {is_in} of this hub; ask the people who run it."
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from teamspawner.capacity.context import with_pods
 from teamspawner.capacity.objects import Candidate, NodeState, PodSpec, Snapshot
@@ -21,13 +22,24 @@ __all__ = ["Growth"]
 _FULL = frozenset({Status.BUSY, Status.NEVER})
 
 
+class _Size(NamedTuple):
+    """What tells pods apart for a machine that is empty: requests above zero, and where to."""
+
+    requests: tuple[tuple[str, int], ...]
+    where: Hashable
+
+
 @dataclass(slots=True)
 class _Left:
-    """Machines to come with those on them who wait already, and how many more each pool may add."""
+    """Machines to come with those on them who wait already, and how many more each pool may add.
+
+    ``full`` tells for a pool and a size how many of its opened machines have no room for it.
+    """
 
     starting: list[NodeState]
     opened: dict[str, list[NodeState]]
     more: dict[str, int]
+    full: dict[tuple[str, _Size], int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -70,30 +82,32 @@ class Growth:
         return self._grown(verdict, candidate, left)
 
     def _grown(self, verdict: Verdict, candidate: Candidate, left: _Left) -> Verdict:
-        able = self._asked(candidate, [machine.state for machine in self.machines]).nodes
-        taking = [machine for machine in self.machines if machine.state.node.name in able]
-        if not taking:
-            return verdict
-        rooms = {each.pool.name: _room(each, left) for each in taking}
+        size = _size_of(candidate.pod.spec)
+        rooms = {machine.pool.name: _rooms(machine, left, size) for machine in self.machines}
         found = self._asked(candidate, [state for states in rooms.values() for state in states])
-        names = set(found.nodes)
-        growing = [m for m in taking if any(s.node.name in names for s in rooms[m.pool.name])]
-        if not growing:
+        if not found.nodes:
+            able = self._asked(candidate, [machine.state for machine in self.machines]).nodes
+            taking = [machine for machine in self.machines if machine.state.node.name in able]
+            if not taking:
+                return verdict
             return replace(verdict, reasons=(*verdict.reasons, _all_there(taking)))
+        names = set(found.nodes)
+        growing = [
+            m for m in self.machines if any(s.node.name in names for s in rooms[m.pool.name])
+        ]
         pool = min((m.pool for m in growing), key=lambda p: (p.minutes is None, p.minutes or 0))
         reason = Reason(POOL, f"pool {pool.name} may grow", detail=_about(pool.minutes))
-        count = None if found.count is None else found.count
+        count = found.count
         if count is not None:
             count += sum(self._further(candidate, m, left.more[m.pool.name] - 1) for m in growing)
         return replace(verdict, status=Status.NEEDS_SCALE_UP, count=count, reasons=(reason,))
 
     def _further(self, candidate: Candidate, machine: Machine, more: int) -> int:
-        """How many more pods fit for so many machines more: a disk of one's own fits only once."""
+        """How many more pods fit on so many machines more; a disk that serves one pod fits none."""
         if more < 1:
             return 0
-        first, second = machine.fresh(-1), machine.fresh(-2)
-        one = self._asked(candidate, [first]).count or 0
-        return more * max(0, (self._asked(candidate, [first, second]).count or 0) - one)
+        both = self._asked(candidate, [machine.fresh(-1), machine.fresh(-2)])
+        return more * ((both.count or 0) // 2)
 
     def _asked(self, candidate: Candidate, states: Sequence[NodeState]) -> Verdict:
         """The verdict on machines to come; the others are looked at where they matter to it."""
@@ -131,15 +145,29 @@ class Growth:
             {machine.pool.name: machine.left for machine in self.machines},
         )
         for other in ahead:
-            if not self._seated(other, left.starting, self.starting):
-                self._seated_in_pool(other, left)
+            size = _size_of(other.pod.spec)
+            if not self._seated(other, size, left):
+                self._seated_in_pool(other, size, left)
         return left
 
-    def _seated_in_pool(self, other: Candidate, left: _Left) -> None:
-        taking = [machine for machine in self.machines if self._would_take(other, machine.state)]
-        for machine in taking:
-            opened = left.opened[machine.pool.name]
-            if self._seated(other, opened, [machine.state] * len(opened)):
+    def _seated(self, other: Candidate, size: _Size, left: _Left) -> bool:
+        """Put a pod on the first machine that is starting, has room for it and would take it."""
+        for place, state in enumerate(left.starting):
+            if _has_room(state, size) and self._would_take(other, size, self.starting[place]):
+                left.starting[place] = with_pods(state, (other.pod,))
+                return True
+        return False
+
+    def _seated_in_pool(self, other: Candidate, size: _Size, left: _Left) -> None:
+        taking = [m for m in self.machines if self._would_take(other, size, m.state)]
+        for name in (machine.pool.name for machine in taking):
+            opened = left.opened[name]
+            place = left.full.get((name, size), 0)
+            while place < len(opened) and not _has_room(opened[place], size):
+                place += 1
+            left.full[name, size] = place
+            if place < len(opened):
+                opened[place] = with_pods(opened[place], (other.pod,))
                 return
         for machine in taking:
             name = machine.pool.name
@@ -149,19 +177,9 @@ class Growth:
                 left.more[name] -= 1
                 return
 
-    def _seated(
-        self, other: Candidate, states: list[NodeState], origins: Sequence[NodeState]
-    ) -> bool:
-        """Put a pod on the first machine with room for it that would take it when empty."""
-        for place, (state, origin) in enumerate(zip(states, origins, strict=True)):
-            if _has_room(state, other.pod.spec) and self._would_take(other, origin):
-                states[place] = with_pods(state, (other.pod,))
-                return True
-        return False
-
-    def _would_take(self, other: Candidate, state: NodeState) -> bool:
+    def _would_take(self, other: Candidate, size: _Size, state: NodeState) -> bool:
         """Whether a machine takes a pod of this size; disks and other pods are left aside."""
-        key = (state.node.name, *_size_of(other.pod.spec))
+        key = (state.node.name, size)
         if key not in self._takes:
             spec = replace(
                 other.pod.spec, volumes=(), spread=(), affinity=(), anti_affinity=(), host_ports=()
@@ -171,24 +189,30 @@ class Growth:
         return self._takes[key]
 
 
-def _room(machine: Machine, left: _Left) -> list[NodeState]:
-    """The machines of a pool that may still take a pod: those on order, and one more."""
-    name = machine.pool.name
-    opened = left.opened[name]
-    return [*opened, machine.fresh(len(opened) + 1)] if left.more[name] else opened
+def _rooms(machine: Machine, left: _Left, size: _Size) -> list[NodeState]:
+    """The machines of a pool with room for a pod: of those that others bring, and one more."""
+    opened = left.opened[machine.pool.name]
+    room = [state for state in opened if _has_room(state, size)]
+    return [*room, machine.fresh(len(opened) + 1)] if left.more[machine.pool.name] else room
 
 
-def _has_room(state: NodeState, spec: PodSpec) -> bool:
-    return all(amount <= state.free(name) for name, amount in spec.requests.items() if amount)
+def _has_room(state: NodeState, size: _Size) -> bool:
+    allocatable, used = state.node.allocatable, state.used
+    for name, amount in size.requests:
+        if amount > allocatable.get(name, 0) - used.get(name, 0):
+            return False
+    return True
 
 
-def _size_of(spec: PodSpec) -> tuple[Hashable, ...]:
-    return (
-        tuple(sorted(spec.requests.items())),
-        spec.scheduler_name,
-        tuple(sorted(spec.node_selector.items())),
-        spec.node_terms,
-        spec.tolerations,
+def _size_of(spec: PodSpec) -> _Size:
+    return _Size(
+        tuple(sorted((name, amount) for name, amount in spec.requests.items() if amount)),
+        (
+            spec.scheduler_name,
+            tuple(sorted(spec.node_selector.items())),
+            spec.node_terms,
+            spec.tolerations,
+        ),
     )
 
 

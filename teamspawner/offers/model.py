@@ -196,6 +196,7 @@ class Listing:
             map is broken, the cluster is not seen, no team; empty otherwise.
         as_of: When the cluster was seen; None when never.
         stale: True when ``as_of`` is too old for any verdict.
+        team_names: The teams as people call them, in their order; empty where keys have to do.
     """
 
     person: Person
@@ -205,6 +206,7 @@ class Listing:
     as_of: datetime | None = None
     stale: bool = False
     notice: str = ""
+    team_names: tuple[str, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:

@@ -27,7 +27,7 @@ UNREAD = "unread"
 _WORDS = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk"}
 _NEVER = {
     "TaintToleration": "The machines for this are reserved for other work.",
-    "NodeAffinity": "No machine has the labels that this asks for.",
+    "NodeAffinity": "The cluster has no machine of the kind that this asks for.",
     "NodeUnschedulable": "The machines for this are under maintenance.",
     "NodeName": "The machine for this is gone.",
     "VolumeZone": "Your disk is in another zone than the machines that could take this.",
@@ -49,6 +49,24 @@ _TROUBLES = {
     "driver": "The driver of these devices is not ready.",
     "mig-invalid": "MIG is set up wrongly on the machines with these devices.",
 }
+_KINDS = {
+    "nodes": "machines",
+    "pods": "running servers",
+    **dict.fromkeys(("deviceclasses", "resourceclaims", "resourceslices"), "devices"),
+    **dict.fromkeys(
+        (
+            "csidrivers",
+            "csinodes",
+            "csistoragecapacities",
+            "persistentvolumeclaims",
+            "persistentvolumes",
+            "storageclasses",
+            "volumeattachments",
+        ),
+        "disks",
+    ),
+}
+"""What people call the kinds of objects that a cluster keeps."""
 _MIXED = "The machines hold several models; which one you get is not certain."
 
 
@@ -125,7 +143,8 @@ def _said(verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here 
 
 def _queued(verdict: Verdict) -> str:
     gate = next((reason.detail for reason in verdict.reasons if reason.detail), "")
-    return f"Held back by {gate}." if gate else "Held back by a gate of the cluster."
+    told = "It waits until the cluster lets it in"
+    return f"{told} ({gate})." if gate else f"{told}."
 
 
 def _unknown(verdict: Verdict, asked: Asked) -> str:
@@ -152,7 +171,7 @@ def _unseen(verdict: Verdict) -> str:
 
 def _kinds(detail: str) -> Iterator[str]:
     for word in detail.replace(",", " ").split():
-        yield {"persistentvolumeclaims": "disks", "persistentvolumes": "disks"}.get(word, word)
+        yield _KINDS.get(word, word)
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -195,13 +214,13 @@ def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot, here: Here
 
 def _beside(best: NodeState, asked: Asked) -> str:
     free = best.free(asked.device)
-    what = f"The {free} {asked.name} are free" if free > 1 else f"One {asked.name} is free"
+    what = f"{free} {asked.name} are free" if free > 1 else f"One {asked.name} is free"
     for name in ("cpu", "memory"):
         need = asked.requests.get(name, 0)
         if need > best.free(name):
             it = "it" if free == 1 else "them"
-            return f"{what} but only {_much(name, max(0, best.free(name)))} is left beside {it}."
-    return f"{what} but the machine is full."
+            return f"{what}, but only {_much(name, max(0, best.free(name)))} is left beside {it}."
+    return f"{what}, but the machine is full."
 
 
 def _much(name: str, value: int) -> str:

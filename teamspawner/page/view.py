@@ -11,9 +11,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from teamspawner.capacity.verdict import Status
 from teamspawner.offers.model import Alternative, Card, FreeText, Listing, Offer, Option, Usage
 from teamspawner.page import words
 
+_TEAMS = 8
+"""More teams than these are told by their number: who runs the hub may be in all of them."""
+_MANY = 8
+"""With more cards than these, those that cannot start may be hidden."""
 _TILE_LETTERS = 4
 _TILES = 8
 _TYPED_LETTERS = 1000
@@ -100,23 +105,56 @@ class CardView:
 
 @dataclass(slots=True)
 class PageView:
-    """The whole page: cards, the style rules, and what to say about an earlier choice."""
+    """The whole page: cards, the style rules, and what to say about an earlier choice.
+
+    ``notice`` is for the top of the page; cards do not repeat it. ``many`` tells that there are
+    so many cards that those which cannot start may be hidden.
+    """
 
     cards: list[CardView]
     rules: str
     startable: bool
     note: str
+    notice: str
+    teams: tuple[str, ...]
+    more_teams: int
+    many: bool
 
 
 def page_view(listing: Listing, selected: Mapping[str, str]) -> PageView:
     """Work out the page for this listing with an earlier or linked choice, ``selected``."""
     index = _checked(listing, selected)
+    notice = listing.notice or _shared(listing)
     cards = [
-        _card(number, card, selected if number == index else {}, checked=number == index)
+        _card(number, card, selected if number == index else {}, notice, checked=number == index)
         for number, card in enumerate(listing.cards)
     ]
-    rules = "".join(rule for view in cards for rule in _rules(view))
-    return PageView(cards, rules, any(view.startable for view in cards), _note(listing, selected))
+    can = [view.startable for view in cards]
+    return PageView(
+        cards=cards,
+        rules="".join(rule for view in cards for rule in _rules(view)),
+        startable=any(can),
+        note=_note(listing, selected),
+        notice=notice,
+        teams=(listing.team_names or listing.teams)[:_TEAMS],
+        more_teams=len(listing.teams[_TEAMS:]),
+        many=len(cards) > _MANY and any(can) and not all(can),
+    )
+
+
+def _shared(listing: Listing) -> str:
+    """What is not known of all offers for the same reason, to be told once; else empty."""
+    offers = listing.offers
+    if len(listing.cards) < 2 or any(o.verdict.status is not Status.UNKNOWN for o in offers):
+        return ""
+    told = {_first(offer.sentence) for offer in offers}
+    return told.pop() if len(told) == 1 else ""
+
+
+def _first(text: str) -> str:
+    """The first sentence of a text."""
+    end = text.find(". ")
+    return text if end < 0 else text[: end + 1]
 
 
 def field(slug: str, option: str) -> str:
@@ -165,7 +203,9 @@ def _note(listing: Listing, selected: Mapping[str, str]) -> str:
     return f"What was chosen before, {asked.title or card.title}, cannot start now."
 
 
-def _card(number: int, card: Card, selected: Mapping[str, str], *, checked: bool) -> CardView:
+def _card(
+    number: int, card: Card, selected: Mapping[str, str], notice: str, *, checked: bool
+) -> CardView:
     ident = f"ts-{number}"
     lead = _lead(card, selected)
     picked = {**selected, **(_values(lead) if lead else {})}
@@ -174,13 +214,13 @@ def _card(number: int, card: Card, selected: Mapping[str, str], *, checked: bool
         for place, option in enumerate(card.options)
     ]
     offers = [
-        _offer(f"{ident}-o{place}", offer, lead=offer is lead)
+        _offer(f"{ident}-o{place}", offer, notice, lead=offer is lead)
         for place, offer in enumerate(card.offers)
     ]
     return CardView(ident, card, _startable(card), checked, offers, options)
 
 
-def _offer(ident: str, offer: Offer, *, lead: bool) -> OfferView:
+def _offer(ident: str, offer: Offer, notice: str, *, lead: bool) -> OfferView:
     state = words.state(offer)
     plain = state.name == "free" and offer.startable
     sizes = words.sizes(offer)
@@ -189,13 +229,19 @@ def _offer(ident: str, offer: Offer, *, lead: bool) -> OfferView:
         offer,
         state,
         offer.badge or state.words,
-        "" if plain else offer.sentence,
+        "" if plain else _beyond(offer.sentence, notice),
         offer.alternative,
         _link(offer),
         sizes,
         words.line(sizes),
         [_usage(use) for use in offer.usage],
     )
+
+
+def _beyond(sentence: str, notice: str) -> str:
+    """What a sentence says beyond the notice at the top."""
+    first = _first(sentence)
+    return sentence[len(first) :].strip() if notice and first == _first(notice) else sentence
 
 
 def _usage(use: Usage) -> UsageView:

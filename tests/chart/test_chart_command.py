@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -205,13 +206,46 @@ def test_placeholders_are_what_kubernetes_takes_and_yield_to_every_server(capsys
     assert made["metadata"]["namespace"] == "lab"
 
 
-def test_a_map_without_accelerators_needs_no_placeholder_of_ours(tmp_path, capsys):
+SLICES = {
+    "tiers": {
+        "small": {"cpu": 1, "memory": "1Gi"},
+        "gpu": {"gpu": {"kinds": ["mig"]}, "per_gpu": "fair"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [({}, "no tier of the map has accelerators"), (SLICES, "a pool that names the resource")],
+    ids=["no-accelerators", "slices-alone"],
+)
+def test_where_no_placeholder_of_ours_can_be_it_says_why(tmp_path, capsys, parts, why):
     path = tmp_path / "map.yaml"
-    path.write_text(yaml.safe_dump(a_map()))
+    path.write_text(yaml.safe_dump(a_map(**parts)))
     assert main(["chart", "--map", str(path), "--placeholders"]) == 0
     said = capsys.readouterr()
     assert list(yaml.safe_load_all(said.out)) == []
-    assert "no tier of the map has accelerators" in said.err
+    assert why in said.err
+
+
+def test_slices_of_a_pool_are_kept_by_their_own_name(chart):
+    pool = {"name": "mig", "max_nodes": 2, "gpu": {"nvidia.com/mig-1g.10gb": 7}}
+    [made] = chart(a_map(**SLICES, pools=[pool]), "--placeholders")
+    [container] = made["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == "1"
+
+
+def test_pools_whose_names_read_alike_get_placeholders_of_their_own(chart):
+    pools = [
+        {"name": name, "max_nodes": 1, "gpu": {"nvidia.com/gpu": 8}}
+        for name in ("A 100", "a-100", "é", "x" * 63)
+    ]
+    made = chart(_gpu_map(pools=pools), "--placeholders")
+    names = [each["metadata"]["name"] for each in made]
+    assert len(set(names)) == 4
+    for each in made:
+        validate(each, "1.35", strict=True)
+        assert re.fullmatch("[a-z0-9][a-z0-9-]{,61}[a-z0-9]", each["metadata"]["name"])
 
 
 # trouble

@@ -11,7 +11,7 @@ from tests.chart.layers import LAYERS, ROOT, SIGN_INS, WAYS
 
 TABLE = (ROOT / "docs/guide-table.md").read_text()
 ROWS = [line for line in TABLE.splitlines() if line.startswith("| ")][1:]
-PAGES = ["install", "sign-in", "monitoring", "storage", "culling", "quotas", "images"]
+PAGES = ["install", "sign-in", "monitoring", "storage", "culling", "quotas", "images", "trouble"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
@@ -64,3 +64,17 @@ def test_every_command_of_ours_that_a_page_says_to_type_is_understood(page):
         if words == ["chart"]:
             continue
         assert parser().parse_args(words)
+
+
+TROUBLE = (ROOT / "docs/trouble.md").read_text()
+SAID = re.findall(r"^\| ([A-Z][^|]+?) \|", TROUBLE, re.MULTILINE)
+SOURCES = "".join(path.read_text() for path in (ROOT / "teamspawner").rglob("*.py"))
+
+
+@pytest.mark.parametrize("sentence", SAID)
+def test_each_sentence_that_the_page_is_said_to_say_is_one_that_it_says(sentence):
+    assert sentence.removesuffix(" …") in SOURCES
+
+
+def test_there_are_sentences_to_look_at():
+    assert len(SAID) > 10

@@ -47,7 +47,7 @@ NAMESPACE = "jupyterhub"
 RBAC = "rbac.authorization.k8s.io/v1"
 BIG = "gpu-g2"
 """The variant whose machines have eight devices."""
-SAID = "The hub cannot see the cluster's nodes, so what is free is not known."
+SAID = "The hub cannot see the cluster's machines, so what is free is not known."
 MAP = {
     "tiers": {
         "small": {"cpu": 1, "memory": "1Gi"},

@@ -81,12 +81,19 @@ def test_pods_are_placed_one_after_another():
         a_candidate(cpu=99),
         a_candidate(cpu=1, gates=("g",)),
         a_candidate(cpu=1, scheduler_name="volcano"),
+        a_candidate(cpu=1, terminating=True),
     ],
-    ids=["too large", "gated", "of another scheduler"],
+    ids=["too large", "gated", "of another scheduler", "being deleted"],
 )
 def test_a_pod_that_is_not_placed_now_is_left_waiting(ours):
     snapshot = a_snapshot(a_node(), waiting=(ours,))
     assert place(snapshot, snapshot.waiting, RULES) == snapshot
+
+
+def test_the_more_important_pod_is_placed_first():
+    low, high = a_candidate(cpu=3, priority=0), a_candidate(cpu=4, priority=1)
+    placed = place(a_snapshot(a_node("a", cpu=4)), [low, high], RULES)
+    assert placed.nodes["a"].used["cpu"] == 4000
 
 
 def test_a_placed_pod_waits_no_more():

@@ -169,7 +169,7 @@ def test_who_is_in_no_team_is_refused_everything_and_told_which_groups_were_seen
     text = "tiers: {t: {cpu: 1, memory: 1Gi}}\nteams: {x: {groups: [staff], tiers: [t]}}"
     status, reason, said = answer({"profile": "t"}, person=a_person("chem"), text=text)
     assert (status, reason) == (403, "no-team")
-    assert said.startswith("None of your groups (chem) is in a team")
+    assert said.startswith("Your group (chem) is in no team of this hub")
 
 
 def test_a_team_that_was_taken_away_is_refused():

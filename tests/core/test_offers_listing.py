@@ -263,7 +263,7 @@ def test_gpus_free_with_no_cpu_beside_them_are_told_so():
     full = a_state(gpu_node(devices=2), a_pod({"cpu": 63_000}))
     found = offer(listed(full), A100_SLUG, gpus="2")
     assert found.verdict.status == "BUSY"
-    assert found.sentence == "The 2 A100 80 GB are free but only 1 CPU is left beside them."
+    assert found.sentence == "2 A100 80 GB are free, but only 1 CPU is left beside them."
 
 
 def test_one_gpu_too_few_on_every_machine_is_told_so():
@@ -415,13 +415,13 @@ def test_a_cap_that_leaves_too_little_says_how_much_is_needed():
         pytest.param(
             [a_server()] * 3,
             "small",
-            "You run 3 of the 3 servers a person of physics may have.",
+            "You run 3 of the 3 servers that a person of physics may have.",
             id="servers",
         ),
         pytest.param(
             [a_server(tier="gpu", gpus=2)],
             A100_SLUG,
-            "You use 2 of the 2 GPUs a person of physics may have.",
+            "You use 2 of the 2 GPUs that a person of physics may have.",
             id="own-gpus",
         ),
         pytest.param(

@@ -36,6 +36,7 @@ def nested(depth):
         ({"metadata": {"name": "x"}, "spec": {"tolerations": 5}}, "Expected `array`"),
         ({"metadata": {"name": "x"}, "spec": {"affinity": {"podAffinity": 5}}}, "podAffinity"),
         ({"metadata": {"name": "x"}, "spec": object()}, "not a plain object"),
+        ({"metadata": {"name": "\ud800"}}, "not a plain object"),
     ],
 )
 def test_what_is_no_pod_is_told_with_its_place(source, said):

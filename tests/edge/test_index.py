@@ -52,7 +52,7 @@ class World:
         else:
             self.objects[key] = (plural, item)
         line = json.dumps({"type": what, "object": item}).encode()
-        self.receivers[plural].event(line)
+        list(self.receivers[plural].events(line))
 
     def disturb(self) -> None:
         """Delete, recreate or alter a few objects."""
@@ -154,7 +154,7 @@ class Small:
 
     def tell(self, item: dict, what: str = "ADDED") -> None:
         line = json.dumps({"type": what, "object": item}).encode()
-        self.receivers[dump.KINDS[item["kind"]]].event(line)
+        list(self.receivers[dump.KINDS[item["kind"]]].events(line))
 
     def ask(self, pod: dict, ahead: tuple[dict, ...] = ()):
         """The verdict, checked against the judge; ``ahead`` are put first."""

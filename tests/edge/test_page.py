@@ -343,3 +343,71 @@ def test_a_choice_within_a_card_shows_its_own_offer():
     counts = Option("gpus", "GPUs", (OptionChoice("1", "1"), OptionChoice("2", "2")))
     html = render(listing(card("a", *one, options=[counts])), now=NOW)
     assert ".ts:has(#ts-0-0-1:checked) .ts-0-o1{display:contents}" in html
+
+
+# ---- What all cards would repeat, and what is too much
+
+
+def unknown_page(*sentences, **fields):
+    cards = [
+        card(f"t{n}", offer(f"t{n}", Status.UNKNOWN, startable="may try" in said, sentence=said))
+        for n, said in enumerate(sentences)
+    ]
+    return page(listing(*cards, **fields))
+
+
+BLIND = "The hub cannot see the cluster's machines, so what is free is not known."
+
+
+def test_what_the_notice_says_no_card_says_again():
+    shown = unknown_page(BLIND, f"{BLIND} You may try; it may have to wait.", notice=BLIND)
+    assert shown.text("ts-notice") == [f"! {BLIND}"]
+    assert shown.text("ts-why") == ["You may try; it may have to wait."]
+
+
+def test_what_is_not_known_of_all_for_one_reason_is_told_once_at_the_top():
+    shown = unknown_page(BLIND, f"{BLIND} You may try; it may have to wait.")
+    assert shown.text("ts-notice") == [f"! {BLIND}"]
+    assert shown.text("ts-stop") == ["✕ Not known"]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        pytest.param((BLIND,), id="one-card"),
+        pytest.param((BLIND, "Another scheduler of the cluster places this."), id="two-reasons"),
+    ],
+)
+def test_other_reasons_stay_with_their_cards(sentences):
+    shown = unknown_page(*sentences)
+    assert shown.text("ts-notice") == []
+    assert shown.text("ts-why") == list(sentences)
+
+
+def test_teams_are_called_by_their_names_and_too_many_by_their_number():
+    names = tuple(f"Team {n}" for n in range(10))
+    keys = tuple(f"t{n}" for n in range(10))
+    (seen,) = page(listing(teams=keys, team_names=names)).text("ts-seen")
+    assert seen.startswith("Teams: Team 0, Team 1,")
+    assert "Team 7 and 2 more · cluster seen" in seen
+    (seen,) = page(listing(teams=("physics",))).text("ts-seen")
+    assert seen.startswith("Team: physics · cluster seen")
+
+
+@pytest.mark.parametrize(
+    ("cards", "full", "offered"),
+    [
+        pytest.param(9, 1, True, id="many-and-one-full"),
+        pytest.param(9, 0, False, id="none-to-hide"),
+        pytest.param(9, 9, False, id="none-to-show"),
+        pytest.param(8, 1, False, id="few"),
+    ],
+)
+def test_those_that_cannot_start_may_be_hidden_where_there_are_many(cards, full, offered):
+    made = [
+        card(f"t{n}", offer(f"t{n}", Status.BUSY if n < full else Status.FITS_NOW))
+        for n in range(cards)
+    ]
+    box = page(listing(*made)).all("input", id="ts-only")
+    assert bool(box) is offered
+    assert all("name" not in each for each in box), "it is not sent"

@@ -15,6 +15,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.source import KINDS, Settings
 from teamspawner.cluster.watch import Watcher, for_loop
+from teamspawner.sim.kubeconfig import Access, write_kubeconfig
 from tests.edge.build import BRISK, a_node, a_pod, a_watcher, until, used
 from tests.edge.fake_api import FakeApi, configuration
 
@@ -465,6 +466,52 @@ async def test_the_scheduler_is_found_by_the_server_and_then_by_its_own_pod(api)
         await until(lambda: watcher.status().scheduler == "1.30")
         await until(lambda: used(watcher) == 1000)  # 1.30 knows nothing of a resize
         assert not watcher.status().trouble
+
+
+@pytest.mark.parametrize("version", ["", "next", "1", None], ids=["none", "words", "half", "null"])
+async def test_a_version_that_is_none_is_told_and_the_usual_scheduler_is_taken(
+    api, caplog, version
+):
+    api.version = version
+    caplog.set_level(logging.INFO)
+    async with a_watcher(api, rules=None) as watcher:
+        await ready(api, watcher)
+        assert watcher.status().scheduler == f"1.{Rules().minor}"
+        assert "The scheduler's version is not known" in caplog.text
+
+
+async def test_settings_that_come_later_are_waited_for(api, tmp_path, monkeypatch, caplog):
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    watcher = Watcher(rules=Rules(), kinds=("nodes", "pods"))
+    watcher.begin()
+    try:
+        await until(lambda: watcher.no_way, 60)
+        assert "no usable kubeconfig" in watcher.no_way
+        write_kubeconfig(path, Access(api.url), "default")
+        assert await watcher.synced(10)
+        assert watcher.no_way == ""
+        assert caplog.text.count("no usable kubeconfig") == 1
+    finally:
+        await watcher.stop()
+
+
+@pytest.mark.parametrize("status", [500, 429], ids=str)
+async def test_a_stream_that_is_refused_for_now_is_asked_for_again_as_a_stream(api, status):
+    api.refuse("pods", "stream", status)
+    async with a_watcher(api) as watcher:
+        await ready(api, watcher)
+        await goes_on(api, watcher)
+        assert (api.count("pods", "stream"), api.count("pods", "list")) == (2, 0)
+
+
+async def test_a_stream_that_falls_silent_after_the_list_is_taken_as_cut(api):
+    async with a_watcher(api, silence_s=0.5) as watcher:
+        await ready(api, watcher)
+        api.silence("pods")
+        await until(lambda: api.count("pods", "watch") > 0)
+        assert api.count("pods", "stream", "list") == 1
+        await goes_on(api, watcher)
 
 
 async def test_our_own_pods_are_told_with_their_person(api):

@@ -56,7 +56,7 @@ async def test_waiting_ends_with_the_timeout_and_says_so():
     patience = Patience(grace_s=0.1, wait_s=60, timeout_s=0.6)
     with pytest.raises(Refusal) as caught:
         await run(ready(after_s=60), a_pod(scheduled=False), patience)
-    assert "for 1 seconds" in caught.value.sentence
+    assert "for 1 s." in caught.value.sentence
 
 
 @pytest.mark.asyncio

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teamspawner.hub.trouble import from_api, hopeless
+from teamspawner.hub.trouble import from_api, hopeless, quota_sentence
 from tests.hub.build import a_pod, an_event
 
 
@@ -36,7 +36,7 @@ def test_an_image_that_can_never_be_pulled_ends_the_start_at_once(reason):
 
 def test_an_image_that_does_not_exist_ends_the_start_at_once():
     pod = a_pod(waiting=("ErrImagePull", "rpc error: manifest unknown: x not found"))
-    assert end_of(pod).sentence == "The image of this server cannot be pulled."
+    assert end_of(pod).sentence == "The image of this server cannot be fetched."
 
 
 def test_a_registry_that_stumbles_is_given_the_grace():
@@ -59,7 +59,7 @@ def test_a_first_crash_may_be_an_accident():
 @pytest.mark.parametrize(
     ("reason", "word"),
     [
-        pytest.param("Evicted", "ran short", id="evicted"),
+        pytest.param("Evicted", "ran short of memory or disk", id="evicted"),
         pytest.param("OutOfcpu", "after all", id="kubelet-refused"),
         pytest.param("", "before it was ready", id="no-reason-given"),
     ],
@@ -77,14 +77,14 @@ def test_a_used_up_quota_says_which_and_how_much():
     )
     found = from_api(403, message)
     assert (found.status_code, found.reason) == (409, "quota")
-    assert "“gpus”" in found.sentence
-    assert "requests.nvidia.com/gpu=3" in found.sentence
-    assert "requests.nvidia.com/gpu=4" in found.sentence
+    said = "The quota “gpus” is used up: 3 of 4 GPUs in use, 2 asked for."
+    assert found.sentence == said
 
 
 def test_any_other_refusal_of_the_api_server_keeps_its_words_to_itself():
     found = from_api(403, 'pods "x" is forbidden: secret-policy on node n1')
-    assert found.sentence == "The cluster does not accept this server as it is set up."
+    said = "The cluster does not accept this server as it is set up"
+    assert found.sentence == f"{said}; tell the people who run this hub."
 
 
 def test_an_api_server_that_is_away_is_said_to_be_away():
@@ -93,3 +93,35 @@ def test_an_api_server_that_is_away_is_said_to_be_away():
 
 def test_a_fault_of_the_api_server_is_no_refusal():
     assert from_api(500, "etcd is unwell") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "hard", "said"),
+    [
+        pytest.param(
+            "requests.memory=8Gi",
+            "requests.memory=30Gi",
+            "requests.memory=32Gi",
+            "30Gi of 32Gi of memory in use, 8Gi asked for",
+            id="memory",
+        ),
+        pytest.param("pods=1", "pods=9", "pods=9", "9 of 9 servers in use, 1 asked for", id="pods"),
+        pytest.param(
+            "limits.cpu=2,requests.cpu=2",
+            "limits.cpu=8,requests.cpu=7",
+            "limits.cpu=8,requests.cpu=8",
+            "8 of 8 CPUs in use, 2 asked for; 7 of 8 CPUs in use, 2 asked for",
+            id="two-at-once",
+        ),
+        pytest.param(
+            "count/widgets.example.com=1",
+            "",
+            "count/widgets.example.com=0",
+            "0 of 0 widgets.example.com in use, 1 asked for",
+            id="something-else",
+        ),
+    ],
+)
+def test_what_a_quota_limits_is_told_in_words(asked, used, hard, said):
+    found = quota_sentence({"quota": "q", "asked": asked, "used": used, "hard": hard})
+    assert found == f"The quota “q” is used up: {said}."

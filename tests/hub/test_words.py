@@ -16,7 +16,7 @@ def shown(event):
 
 def test_a_known_event_has_words_of_its_own():
     said = plain(an_event("Pulling", 'Pulling image "x"'), NODES.__contains__, "jupyter-ada")
-    assert said["message"].startswith("The image is being fetched.")
+    assert said["message"].startswith("The image is being fetched, which")
     assert "<details>" in said["html_message"]
 
 

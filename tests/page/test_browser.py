@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from teamspawner.capacity.verdict import Status
 from tests.edge import listings
 from tests.page.browser import a_browser, a_visit, chromium
 
@@ -186,6 +187,39 @@ async def test_on_a_phone_start_stays_in_sight_with_what_one_gets(browser):
         assert last["y"] + last["height"] <= start["y"]
 
 
+@pytest.mark.parametrize("size", [(768, 900), (1120, 480)], ids=["tablet", "low-window"])
+async def test_start_stays_in_sight_beside_or_below_many_cards(browser, size):
+    width, height = size
+    async with a_visit(browser, viewport={"width": width, "height": height}) as visit:
+        page = await visit.open("many")
+        for place in (0, 700):
+            await page.evaluate(f"scrollTo(0, {place})")
+            box = await page.locator(".ts-button").bounding_box()
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= height
+
+
+async def test_words_that_run_the_other_way_stay_on_their_side_of_the_page(browser):
+    async with a_visit(browser) as visit:
+        said = "כל המכונות תפוסות כרגע."
+        full = listings.offer("a", Status.BUSY, sentence=said)
+        page = await visit.open_listing(listings.listing(listings.card("a", full, title="שרת")))
+        run, side = await page.evaluate(
+            """() => {
+              const why = document.querySelector(".ts-why");
+              const range = document.createRange();
+              range.setStart(why.firstChild, why.textContent.length - 1);
+              range.setEnd(why.firstChild, why.textContent.length);
+              const dot = range.getBoundingClientRect();
+              range.selectNodeContents(why);
+              const text = range.getBoundingClientRect();
+              return [dot.left - text.left, text.left - why.getBoundingClientRect().left];
+            }"""
+        )
+        assert run < 1, "the full stop is where the sentence ends"
+        assert side < 1, "the sentence is where all others are"
+
+
 async def test_at_twice_the_size_text_is_not_cut(browser):
     small = {"width": 560, "height": 500}
     async with a_visit(browser, viewport=small, device_scale_factor=2) as visit:
@@ -351,6 +385,62 @@ async def test_a_choice_that_fills_up_is_kept_and_start_turns_off_aloud(browser)
         await visit.later()
         await page.wait_for_selector("#ts-card-gpu-a100:not(.ts-off)")
         assert await page.locator(".ts-button").is_enabled()
+
+
+def two(small, large):
+    """Two tiers with these verdicts; the first is chosen."""
+    cards = [
+        listings.card("small", listings.offer("small", small), title="Small", default=True),
+        listings.card("large", listings.offer("large", large), title="Large"),
+    ]
+    return lambda: listings.listing(*cards)
+
+
+async def test_what_goes_to_and_fro_elsewhere_is_not_said_each_time(browser):
+    async with a_visit(browser) as visit:
+        visit.preview.pages["physics"] = two(Status.FITS_NOW, Status.BUSY)
+        page = await visit.open()
+
+        async def seen(large, state):
+            visit.preview.pages["physics"] = two(Status.FITS_NOW, large)
+            await visit.later()
+            await page.wait_for_selector(f"#ts-card-large .{state}")
+            return await page.inner_text("#ts-said")
+
+        assert await seen(Status.FITS_NOW, "ts-free") == "Large: Free now"
+        await page.evaluate("document.getElementById('ts-said').textContent = ''")
+        assert await seen(Status.BUSY, "ts-full") == ""
+        assert await seen(Status.FITS_NOW, "ts-free") == ""
+        await visit.later(20)
+        assert await seen(Status.BUSY, "ts-full") == "Large: In use"
+
+
+async def test_what_is_being_typed_stays_with_its_cursor_while_numbers_change(browser):
+    async with a_visit(browser) as visit:
+        page = await visit.open("admin")
+        await page.select_option("[name=profile-option-standard--image]", "unlisted-choice")
+        typed = page.locator("[name='profile-option-standard--image--unlisted-choice']")
+        await typed.fill("quay.io/me")
+        await typed.press("ArrowLeft")
+        visit.preview.pages["admin"] = lambda: replace(
+            listings.admin_page(), teams=("physics",), notice="Something is new."
+        )
+        await visit.later()
+        await page.wait_for_selector("#ts-notice")
+        await page.keyboard.type("X")
+        assert await typed.input_value() == "quay.io/mXe"
+
+
+async def test_where_there_are_many_those_that_cannot_start_can_be_hidden(browser):
+    async with a_visit(browser, scripts=False) as visit:
+        page = await visit.open("many")
+        full = page.locator(".ts-card.ts-off")
+        count = await full.count()
+        assert count
+        assert await full.first.is_visible()
+        await page.get_by_label("Show only what can start").check()
+        assert [await full.nth(n).is_visible() for n in range(count)] == [False] * count
+        assert await page.locator(".ts-card:not(.ts-off)").first.is_visible()
 
 
 def best_for(team, free=3):

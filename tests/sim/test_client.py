@@ -113,14 +113,16 @@ async def test_a_mirror_holds_what_is_there_and_hears_what_changes(client):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("trouble", ["cut", "gone", "500"])
+@pytest.mark.parametrize("trouble", ["cut", "gone", "500", "half"])
 async def test_a_mirror_is_right_again_after_trouble(client, cluster, trouble):
     faults, store = cluster.server.faults, cluster.server.api.store
     await client.create(MAPS, a_map("a"))
     mirror = Mirror(client, MAPS, retry_s=0.05)
     async with serving(mirror.run()):
         await mirror.synced.wait()
-        if trouble != "cut":
+        if trouble == "half":
+            faults.set("configmaps", Fault(watch_only=True, half=True, times=2))
+        elif trouble != "cut":
             faults.set("configmaps", Fault(status=500, watch_only=True, times=3))
         faults.cut()
         await client.delete(f"{MAPS}/a")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
 
 import pytest
 
 from teamspawner.cli import main
 from teamspawner.sim.demo.ports import choose_port
+from teamspawner.sim.demo.supervisor import _stop_hub
 from teamspawner.sim.kubeconfig import Access, write_kubeconfig
 
 
@@ -53,6 +56,15 @@ def test_an_api_server_that_is_away_is_told(tmp_path, taken, capsys):
     write_kubeconfig(path, Access("http://127.0.0.1:1", "", "token"), "default")
     assert main(["demo", "--no-browser", "--port", "0", "--kubeconfig", str(path)]) == 3
     assert "http://127.0.0.1:1" in capsys.readouterr().err
+
+
+@pytest.mark.asyncio
+async def test_a_hub_that_will_not_end_is_killed():
+    command = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
+    hub = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert await hub.stdout.readline() == b"ready\n"
+    await _stop_hub(hub, 0.3)
+    assert hub.returncode == -signal.SIGKILL
 
 
 @pytest.mark.slow

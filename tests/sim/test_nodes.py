@@ -10,9 +10,11 @@ import pytest
 
 from teamspawner.errors import ClusterError
 from teamspawner.sim.client import Client
-from teamspawner.sim.cluster import embedded_cluster
-from teamspawner.sim.demo.seed import CLASS, groundwork, occupants
+from teamspawner.sim.cluster import embedded_cluster, run_nodes
+from teamspawner.sim.demo.seed import CLASS, Seed, groundwork, occupants
 from teamspawner.sim.demo.shapes import Gpu, ShortNode, raw_nodes
+from teamspawner.sim.node.kubelet import HOLDER
+from teamspawner.sim.server.faults import Fault
 
 PODS = "/api/v1/namespaces/default/pods"
 GPU = Gpu(model="NVIDIA-A100-SXM4-80GB", count=4)
@@ -266,6 +268,77 @@ async def test_occupants_are_never_started_and_go_when_deleted(tmp_path, small):
         await client.delete(f"{PODS}/p")
         await gone(client, f"{PODS}/p")
         assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("command", ["no-such-program", "a\0b"], ids=["missing", "null-byte"])
+async def test_a_command_that_cannot_be_run_fails_its_container(tmp_path, small, command):
+    async with a_cluster(tmp_path, small) as (_, client):
+        await client.create(PODS, a_pod("p", command, restartPolicy="Never"))
+        pod = await until(client, "p", phase("Failed"))
+        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+        assert ended["exitCode"] == 127
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_the_machine_cannot_care_for_leaves_the_others_alone(
+    tmp_path, small, caplog
+):
+    (tmp_path / "claims").write_text("no folder")
+    async with a_cluster(tmp_path, small) as (_, client):
+        mount = {"name": "v", "persistentVolumeClaim": {"claimName": "home"}}
+        pod = a_pod("lost", "sleep", "60", nodeName="small", volumes=[mount])
+        await client.create(PODS, pod)
+        await client.create(PODS, a_pod("well", "sleep", "60"))
+        await until(client, "well", phase("Running"))
+        await gone(client, f"{PODS}/lost")
+        assert "the kubelet lost a pod" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_pod_whose_binding_fails_is_tried_again(tmp_path, small):
+    async with a_cluster(tmp_path, small) as (cluster, client):
+        await client.create(PODS, a_pod("p", "sleep", "60", cpu="3"))
+        await until(client, "p", condition("Unschedulable"))
+        cluster.server.faults.set("pods", Fault(status=500, times=2))
+        cluster.put(raw_nodes(ShortNode(name="large", cpu="4", memory="4Gi")))
+        async with asyncio.timeout(15):
+            while cluster.server.faults.active:
+                await asyncio.sleep(0.05)
+        pod = await until(client, "p", phase("Running"))
+        assert pod["spec"]["nodeName"] == "large"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fails", [False, True], ids=["well", "refused"])
+async def test_a_kubelet_with_a_heartbeat_renews_leases_and_bears_their_refusal(
+    tmp_path, small, fails
+):
+    lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/small"
+    async with embedded_cluster(tmp_path, nodes=False) as cluster, Client(cluster.access) as client:
+        cluster.put(raw_nodes(small))
+        if fails:
+            cluster.server.faults.set("leases", Fault(status=500))
+        async with run_nodes(client, tmp_path, heartbeat=True):
+            await client.create(PODS, a_pod("p", "sleep", "60"))
+            await until(client, "p", phase("Running"))
+            cluster.server.faults.clear()
+            if fails:
+                await gone(client, lease)
+            else:
+                assert (await client.get(lease))["spec"]["holderIdentity"] == HOLDER
+
+
+@pytest.mark.asyncio
+async def test_what_the_server_refuses_of_a_scenario_is_told_and_what_is_there_is_not(tmp_path):
+    async with embedded_cluster(tmp_path, nodes=False) as cluster, Client(cluster.access) as client:
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
+        seed = Seed(client)
+        await seed.sow([space, space, {**space, "metadata": {"name": "No_Name"}}])
+        (told,) = seed.skipped
+        assert told.startswith("Namespace No_Name: ")
+        await seed.reap()
+        await gone(client, "/api/v1/namespaces/x")
 
 
 @pytest.mark.asyncio

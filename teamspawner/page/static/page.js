@@ -7,6 +7,7 @@
   const SLOWEST_S = 60;
   const PATIENCE_S = 10;
   const OLD_S = 30;
+  const QUIET_S = 20;
   const UNKNOWN_S = 120;
 
   const root = document.getElementById("teamspawner");
@@ -251,7 +252,6 @@
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("teamspawner");
     if (!fresh) throw new Error("no page in the answer");
     const forgot = root.classList.contains("ts-forgotten");
-    const before = statuses();
     const choice = wanted();
     morph(root, fresh);
     preselect(fresh);
@@ -259,11 +259,30 @@
     root.classList.remove("ts-forgotten");
     measured(fresh.dataset.age);
     const why = settle() || (lost ? text(document.getElementById("ts-cannot")) : "");
-    const news = why ? [why] : [];
-    for (const [id, { kind, words: told }] of statuses()) {
-      if (!forgot && before.has(id) && before.get(id).kind !== kind) news.push(told);
+    const news = forgot ? [] : changes();
+    if (forgot) told = statuses();
+    say((why ? [why, ...news] : news).join(". "));
+  }
+
+  let told = statuses();
+  let spoke = -Infinity;
+
+  // What is other than when it was last said aloud: of the chosen server at once, of others now
+  // and then, so that what goes to and fro stays unsaid and a reader is not talked over.
+  function changes() {
+    const pick = chosen();
+    const mine = pick && pick.closest(".ts-card").id;
+    const due = performance.now() - spoke >= QUIET_S * 1000;
+    const own = [];
+    const others = [];
+    for (const [id, now] of statuses()) {
+      const then = told.get(id);
+      if (then && then.kind !== now.kind) (id === mine ? own : others).push(now.words);
+      if (!then || id === mine || due) told.set(id, now);
     }
-    if (news.length) say(news.slice(0, 4).join(". "));
+    if (!due || !others.length) return own;
+    spoke = performance.now();
+    return [...own, ...(others.length > 3 ? [`${others.length} other servers have changed`] : others)];
   }
 
   let wait = EVERY_S;
@@ -312,6 +331,7 @@
     clearTimeout(timer);
     forget();
     said_age().textContent = "you are signed out: open this page again";
+    say("You are signed out. Open this page again.");
     said_age().classList.add("ts-old");
   }
 

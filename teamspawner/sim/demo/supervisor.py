@@ -321,11 +321,11 @@ def _write_map(scenario: Scenario, folder: Path) -> str:
     return str(path)
 
 
-async def _stop_hub(hub: asyncio.subprocess.Process) -> None:
+async def _stop_hub(hub: asyncio.subprocess.Process, grace_s: float = _HUB_GRACE_S) -> None:
     with contextlib.suppress(ProcessLookupError):
         hub.terminate()
     try:
-        await asyncio.wait_for(hub.wait(), _HUB_GRACE_S)
+        await asyncio.wait_for(hub.wait(), grace_s)
     except TimeoutError:
         hub.kill()
         await hub.wait()

@@ -154,6 +154,7 @@ class Kubelet:
                     self._foreign.add(lease["metadata"]["name"])
 
     async def _beat(self) -> None:
+        await self._host.nodes.synced.wait()
         while True:
             for _, name in list(self._host.nodes.things):
                 if name not in self._foreign:

@@ -166,14 +166,13 @@ class Runner:
         state.restarts += 1
 
     async def _start(self, container: Mapping[str, Any], state: ContainerState) -> None:
-        command = _command(container)
-        if command:
+        if container.get("command") or container.get("args"):
             await self._tell("Created", f"Container created: {state.name}")
             try:
                 running = await process.start(
-                    command, self._env(container), self._home, self._log(state.name)
+                    _command(container), self._env(container), self._home, self._log(state.name)
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:  # no such program, or a null byte in it
                 state.waiting, state.code, state.started = "", 127, now()
                 await self._tell("Failed", f"Error: {error}", "Warning")
                 return
