@@ -46,7 +46,6 @@ class Shared:
         gc.freeze()
         self.ledger = Ledger()
         self.turns = Turns()
-        gc.freeze()  # the hub's own code: it stays, and is walked no more while the list comes in
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
             rules=named_rules(spawner),
