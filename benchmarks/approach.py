@@ -209,15 +209,16 @@ async def ours(url: str, *, streamed: bool, pages: float = 0) -> Result:
 
 
 async def _serve(watcher: Any, index: Any, rate: float, begun: float, first: list[float]) -> None:
-    """Answer for twelve variants again and again, as pages do."""
+    """Answer for twelve variants again and again, in steps, as the hub does for its pages."""
     from benchmarks.offers import candidates
+    from teamspawner.hub.turns import Turns
 
-    asked = candidates()
+    asked, turns = candidates(), Turns()
     while True:
         snapshot = watcher.snapshot()
         for each in asked:
+            await turns.work(index.warm(each, snapshot))
             index.verdict(each, snapshot)
-            await asyncio.sleep(0)  # as the hub does
         if not first:
             first.append(time.perf_counter() - begun)
         await asyncio.sleep(1 / rate)

@@ -28,7 +28,7 @@ from teamspawner.offers.model import Choice, Person
 from teamspawner.offers.scene import Scene
 
 _TIMES = 40
-_MAP = {
+MAP = {
     "version": 1,
     "tiers": {
         f"size{n}": {"name": f"Size {n}", "cpu": n, "memory": f"{n * 2}Gi"} for n in range(1, 13)
@@ -91,7 +91,7 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
     state, index = filled(nodes, pods), FitIndex(Rules())
     state.snapshot(None)
     gc.freeze()  # as the hub does once the cluster is seen
-    desk, number = Desk(load(_MAP).map), iter(range(10**6))
+    desk, number = Desk(load(MAP).map), iter(range(10**6))
     names = sorted(state._nodes)
 
     def scene() -> Scene:

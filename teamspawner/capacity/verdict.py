@@ -75,6 +75,7 @@ class Verdict:
             claim, unseen data, a foreign scheduler.
         freeing: Nodes that will take it when their terminating pods are gone.
         as_of: When the cluster was seen; None for a dump.
+        coming: Nodes that are starting and will take it once they are ready, sorted.
     """
 
     status: Status
@@ -86,3 +87,4 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     freeing: tuple[str, ...] = ()
     as_of: datetime | None = None
+    coming: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ from teamspawner.cluster import wire
 from teamspawner.cluster.decode import PodRecord, decode_node, decode_pod
 from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
+from teamspawner.cluster.recognise import Recogniser
 from teamspawner.errors import TeamSpawnerError
 
 KINDS = {
@@ -229,10 +230,10 @@ class _Build:
 
 def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> Snapshot:
     """Return the snapshot of gathered objects; those that cannot be read are left out and told."""
-    build = _Build()
+    build, recogniser = _Build(), Recogniser(rules)
     takers: Sequence[tuple[str, Callable[[msgspec.Raw], None]]] = (
         ("nodes", lambda raw: build.node(decode_node(raw))),
-        ("pods", lambda raw: build.pod(decode_pod(raw, rules))),
+        ("pods", lambda raw: _pod(build, recogniser, raw)),
         ("persistentvolumeclaims", lambda raw: _claim(build, storage.decode_claim(raw))),
         ("persistentvolumes", lambda raw: _volume(build, storage.decode_volume(raw))),
         ("storageclasses", lambda raw: _class(build, storage.decode_class(raw))),
@@ -253,6 +254,15 @@ def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> 
                 where = f"{namespace}/{name}" if namespace else name
                 dump.faults.append(f"{plural} {where or 'without name'}: {error}")
     return _finish(build, unseen)
+
+
+def _pod(build: _Build, recogniser: Recogniser, raw: msgspec.Raw) -> None:
+    bound = recogniser.bound(raw)
+    if bound is None:
+        build.pod(decode_pod(raw, recogniser.rules))
+    else:
+        node, pod = bound
+        build.pods.setdefault(node, []).append(pod)
 
 
 def _claim(build: _Build, found: Claim) -> None:

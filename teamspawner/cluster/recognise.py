@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct, field, json
+from msgspec import MsgspecError, Raw, Struct, field, json
 
 from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import PodRecord, decode_pod, own_labels, resident
+from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod, own_labels, resident
 from teamspawner.cluster.podresources import is_infeasible
 from teamspawner.cluster.podspec import both_ways, pod_of
 from teamspawner.cluster.quick import NONE, Notes, Owner, QuickPod, Spec, Status
@@ -149,6 +149,17 @@ class Recogniser:
                 sample.metadata.annotations,
             )
         return kind
+
+    def bound(self, raw: Raw) -> tuple[str, objects.Pod] | None:
+        """Return where a bound, unfinished pod is, and what it weighs; None: read it in full."""
+        try:
+            found = _quick_pod.decode(raw)
+            meta, node = found.metadata, found.spec.node_name
+            if meta is None or not meta.name or not node or found.status.phase in FINISHED:
+                return None
+            return node, self.kind(found, bytes(meta.labels)).pod
+        except (RareError, ObjectError, MsgspecError):  # reading it in full tells what is wrong
+            return None
 
     def candidate(self, found: QuickPod, labels: bytes) -> Candidate:
         """Return a pod that is not bound; ``found`` is used up, ``labels`` are its own.

@@ -20,6 +20,7 @@ from teamspawner.cluster.reading import ObjectError
 from teamspawner.hub.dryrun import Answer, DryRun, Outcome
 from teamspawner.hub.shape import manifest
 from teamspawner.hub.trouble import quota_sentence
+from teamspawner.hub.turns import Turns
 from teamspawner.offers.model import Choice
 from teamspawner.offers.sentences import QUOTA
 
@@ -54,6 +55,7 @@ class Pods:
         spawner: Whose manifests are written.
         dry_run: Asks the API server; None asks nobody.
         rules: The scheduler that will place them.
+        turns: Each pod is written in a turn of its own, whoever it is for.
         clock: Seconds, monotonic.
     """
 
@@ -62,11 +64,13 @@ class Pods:
         spawner: Any,
         dry_run: DryRun | None,
         rules: Rules,
+        turns: Turns,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spawner = spawner
         self._dry_run = dry_run
         self.rules = rules
+        self._turns = turns
         self._clock = clock
         self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
         self._decided: dict[int, Verdict] = {}
@@ -82,8 +86,8 @@ class Pods:
 
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
         """Make the pods of these choices."""
-        wanted, turn = list(choices), asyncio.Lock()
-        made = await asyncio.gather(*(self._shape(each, turn, fresh=fresh) for each in wanted))
+        wanted = list(choices)
+        made = await asyncio.gather(*(self._shape(each, fresh=fresh) for each in wanted))
         now = self._clock()
         self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
         for choice, shaped in zip(wanted, made, strict=True):
@@ -104,10 +108,10 @@ class Pods:
             _TOLD.add(shaped.detail)
             self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
-    async def _shape(self, choice: Choice, turn: asyncio.Lock, *, fresh: bool) -> Shaped:
+    async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
-        async with turn:  # each is written in a turn of its own: a page may need dozens
-            await asyncio.sleep(0)
+        # a page may need dozens, and a class opens as many pages at once
+        await self._turns.next()
         try:
             written = await manifest(self._spawner, choice)
         except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything

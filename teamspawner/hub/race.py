@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +134,7 @@ async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | Star
             _tell(seen, told, look.scheduled)
             found = hopeless(
                 seen,
-                look.events(),
+                _when_read(look.events),
                 unplaced_s=unplaced.seconds(unschedulable(seen)) - now.wait_s,
                 unpulled_s=unpulled.seconds(pulls_in_vain(seen)),
                 grace_s=now.grace_s,
@@ -143,6 +143,15 @@ async def _watch(look: Look, patience: Callable[[], Patience]) -> Refusal | Star
                 return found
         await asyncio.sleep(LOOK_EVERY_S)
     return _too_late(look.pod(), patience().timeout_s)
+
+
+def _when_read(events: Callable[[], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The events, fetched when somebody reads them: KubeSpawner sorts those of all pods for that.
+
+    In a class that starts at once this would be most of what the hub does, and while
+    nothing is wrong with a pod nobody reads them.
+    """
+    yield from events()
 
 
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:

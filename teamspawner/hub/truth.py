@@ -56,8 +56,11 @@ def compare(
 def _agrees(foretold: Verdict, pod: Mapping[str, Any], *, placed: bool) -> bool:
     """A place that was foretold is on one of those nodes; elsewhere is as wrong as nowhere.
 
-    The same holds for the node that the scheduler makes room on.
+    The same holds for the node that the scheduler makes room on. A node that was starting may
+    be ready when the scheduler looks.
     """
+    if placed and foretold.status is Status.NODE_COMING:
+        return not _node(pod) or _node(pod) in foretold.coming
     if placed is not (foretold.status in PLACED):
         return False
     chosen = _node(pod) if placed else str((pod.get("status") or {}).get("nominatedNodeName") or "")

@@ -19,6 +19,12 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._one = asyncio.Lock()
+
+    async def next(self) -> None:
+        """Wait for a turn of the loop in which no other caller of this goes on."""
+        async with self._one:
+            await asyncio.sleep(0)
 
     async def work(self, steps: Generator[None, None, _Made]) -> _Made:
         """Do all steps, as many at a time as a slice has room for, and return what they made.

@@ -77,7 +77,11 @@ class Growth:
         if coming.nodes:
             reason = Reason("Node", "a node that would take it is starting")
             return replace(
-                verdict, status=Status.NODE_COMING, count=coming.count, reasons=(reason,)
+                verdict,
+                status=Status.NODE_COMING,
+                count=coming.count,
+                reasons=(reason,),
+                coming=coming.nodes,
             )
         return self._grown(verdict, candidate, left)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from teamspawner import units
 from teamspawner.capacity.filtering import Reasons
+from teamspawner.capacity.filters import is_scalar
 from teamspawner.capacity.objects import NodeState, Resources, Snapshot
 from teamspawner.capacity.rejected import alike
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.amounts import listed, much, needs
 from teamspawner.offers.here import Here, only_short
 
 CAP = "cap"
@@ -24,7 +25,7 @@ POOL = "Pool"
 STALE = "stale"
 UNREAD = "unread"
 
-_WORDS = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk"}
+_CORE = ("cpu", "memory", "ephemeral-storage")
 _NEVER = {
     "TaintToleration": "The machines for this are reserved for other work.",
     "NodeAffinity": "The cluster has no machine of the kind that this asks for.",
@@ -166,16 +167,12 @@ def _unknown(verdict: Verdict, asked: Asked) -> str:
 def _unseen(verdict: Verdict) -> str:
     reasons = [*verdict.reasons, *(each for group in alike(verdict.rejected) for each in group)]
     kinds = {kind for reason in reasons if reason.unknown for kind in _kinds(reason.detail)}
-    return _listed(sorted(kinds))
+    return listed(sorted(kinds))
 
 
 def _kinds(detail: str) -> Iterator[str]:
     for word in detail.replace(",", " ").split():
         yield _KINDS.get(word, word)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _busy(verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here | None) -> str:
@@ -190,7 +187,7 @@ def _busy(verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here 
     if short == {"pods"}:
         return f"The machines are full: they run as many servers as they may.{freeing}"
     if short:
-        return f"No machine has {_needs(asked.requests, short)} free now.{freeing}"
+        return f"No machine has {needs(asked.requests, short)} free now.{freeing}"
     return _most_common(reasons, _BUSY, "The machines that could take this are in use.") + freeing
 
 
@@ -201,37 +198,27 @@ def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot, here: Here
     if here.open:
         left = max(0, *here.open.values())
         if 0 < left < asked.count:
-            return f"Only {left} {asked.name} {_are(left)} left on one machine."
-        return f"All {asked.name} are in use."
+            return f"Only {left} {_named(asked, left)} {_are(left)} left on one machine."
+        return f"All {_named(asked)} are in use."
     states = [snapshot.nodes[name] for name in asked.members if name in snapshot.nodes]
     if max((state.free(asked.device) for state in states), default=0) >= asked.count:
-        default = f"The machines with free {asked.name} take no new servers now."
+        default = f"The machines with free {_named(asked)} take no new servers now."
         names = (state.node.name for state in states)
         there = {name: verdict.rejected[name] for name in names if name in verdict.rejected}
         return _most_common(alike(there), _BUSY, default)
-    return f"All {asked.name} are in use."
+    return f"All {_named(asked)} are in use."
 
 
 def _beside(best: NodeState, asked: Asked) -> str:
     free = best.free(asked.device)
-    what = f"{free} {asked.name} are free" if free > 1 else f"One {asked.name} is free"
+    what = f"{free} {_named(asked)} are free" if free > 1 else f"One {_named(asked, 1)} is free"
     for name in ("cpu", "memory"):
         need = asked.requests.get(name, 0)
         if need > best.free(name):
             it = "it" if free == 1 else "them"
-            return f"{what}, but only {_much(name, max(0, best.free(name)))} is left beside {it}."
+            left = max(0, best.free(name))
+            return f"{what}, but {'only ' if left else ''}{much(name, left)} is left beside {it}."
     return f"{what}, but the machine is full."
-
-
-def _much(name: str, value: int) -> str:
-    if name == "cpu":
-        return f"{int(value / 100) / 10:g} CPU"
-    return f"{units.gib(value)} of memory" if name == "memory" else str(value)
-
-
-def _needs(requests: Resources, short: set[str]) -> str:
-    named = [_much(name, requests[name]) for name in ("cpu", "memory") if requests.get(name)]
-    return _listed(named) if short & {"cpu", "memory"} and named else "room"
 
 
 def _short(groups: Iterable[Reasons]) -> set[str]:
@@ -252,9 +239,9 @@ def _never(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     for trouble, said in _TROUBLES.items():
         if trouble in asked.troubles:
             return said
-    whole = next((reason for reason in verdict.reasons if reason.detail or reason.message), None)
-    if whole is not None and "persistentvolumeclaim" in whole.message:
-        return "A disk that this needs does not exist; tell the people who run this hub."
+    disk = _disk(verdict.reasons)
+    if disk:
+        return disk
     if not verdict.rejected:
         return "The cluster has no machines."
     looked_at: Mapping[str, Reasons] = verdict.rejected
@@ -272,17 +259,33 @@ def _never(verdict: Verdict, asked: Asked, snapshot: Snapshot | None) -> str:
     return _most_common(kept, _NEVER, "No machine can take this, however empty.")
 
 
+def _disk(reasons: Iterable[Reason]) -> str:
+    """Say why a disk stands against every machine; empty when none does."""
+    for reason in reasons:
+        words = reason.message.lower()
+        if "persistentvolume" not in words:
+            continue
+        if "is being deleted" in words:
+            return "The disk that this needs is being deleted."
+        if "unbound immediate" in words or "waiting for" in words:
+            return "The disk that this needs is still to be made."
+        if "not found" in words or "non-existent" in words:
+            return "A disk that this needs does not exist; tell the people who run this hub."
+    return ""
+
+
 def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
     """Name the first thing that is too large for every machine; empty when nothing is."""
     if asked.device:
         most = max(state.node.allocatable.get(asked.device, 0) for state in states)
         if most < asked.count:
-            return f"No machine has {asked.count} {asked.name}; the largest has {most}."
-    for name in ("cpu", "memory"):
+            devices = _named(asked, asked.count)
+            return f"No machine has {asked.count} {devices}; the largest has {most}."
+    for name in dict.fromkeys(("cpu", "memory", *sorted(asked.requests))):
         need = asked.requests.get(name, 0)
         most = max(state.node.allocatable.get(name, 0) for state in states)
-        if need > most:
-            asks, has = _much(name, need), _much(name, most)
+        if need > most and (name in _CORE or is_scalar(name)):
+            asks, has = much(name, need), much(name, most)
             has = "a little less" if has == asks else has
             return f"No machine is large enough: this asks for {asks}, the largest has {has}."
     return ""
@@ -295,6 +298,11 @@ def _most_common(groups: Mapping[Reasons, int], words: dict[str, str], default: 
         for plugin in {reason.plugin for reason in reasons} & words.keys():
             counts[plugin] = counts.get(plugin, 0) + nodes
     return words[max(sorted(counts), key=lambda plugin: counts[plugin])] if counts else default
+
+
+def _named(asked: Asked, count: int = 2) -> str:
+    """What is asked for, to follow a number; names of models stay as they are."""
+    return ("GPU" if count == 1 else "GPUs") if asked.name == "GPU" else asked.name
 
 
 def _are(count: int) -> str:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from teamspawner.cli import main
-from tests.core.raw import GPU, node, pod, storage_class, uses
+from tests.core.raw import GPU, claim, node, pod, storage_class, uses
 
 PODS_YAML = """
 kind: Pod
@@ -326,3 +326,72 @@ def test_a_missing_disk_is_said_in_words(run):
 def test_all_devices_in_use_is_said_in_words(run):
     _, out, _ = run(pod(gpu=1), a_list(node("a", gpu=1), pod("x", on="a", gpu=1)))
     assert f"default/ours: BUSY: All {GPU} are in use." in out
+
+
+def deleting(name):
+    return {
+        **claim(name),
+        "metadata": {**claim(name)["metadata"], "deletionTimestamp": "2026-01-01"},
+    }
+
+
+DISK = {"ephemeral-storage": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "cluster", "said"),
+    [
+        pytest.param(
+            pod(cpu="1m", memory="1Gi"),
+            [node(cpu=1, memory="1Gi"), pod("x", on="a", cpu=1)],
+            "No machine has 0.001 CPU and 1 GiB of memory free now.",
+            id="little-cpu",
+        ),
+        pytest.param(
+            pod(memory="1Gi", **DISK),
+            [node(**DISK), pod("x", on="a", **DISK)],
+            "No machine has 1 GiB of memory and 1 GiB of local disk free now.",
+            id="local-disk",
+        ),
+        pytest.param(
+            pod(cpu=1, **DISK),
+            [node(spec={"unschedulable": True}), node("b")],
+            "No machine is large enough: this asks for 1 GiB of local disk,"
+            " the largest has no local disk.",
+            id="no-local-disk",
+        ),
+        pytest.param(
+            pod(cpu=1, gpu=1, **{"example.com/x": 2}),
+            [node(gpu=1)],
+            "No machine has 2 example.com/x; the largest has 0.",
+            id="a-second-device",
+        ),
+        pytest.param(
+            pod(memory="1Gi", gpu=1),
+            [node(gpu=1), pod("x", on="a", memory="32Gi")],
+            "One nvidia.com/gpu is free, but no memory is left beside it.",
+            id="nothing-left",
+        ),
+        pytest.param(
+            pod(cpu=1, spec=uses("home")),
+            [node(), deleting("home")],
+            "The disk that this needs is being deleted.",
+            id="disk-being-deleted",
+        ),
+        pytest.param(
+            pod(cpu=1, spec=uses("home")),
+            [node(), claim("home", storage_class="none")],
+            "The disk that this needs is still to be made.",
+            id="disk-to-be-made",
+        ),
+        pytest.param(
+            pod(cpu=1, spec=uses("home")),
+            [node(), claim("home", volume="gone")],
+            "A disk that this needs does not exist; tell the people who run this hub.",
+            id="volume-gone",
+        ),
+    ],
+)
+def test_the_sentence_names_what_stands_in_the_way(run, ours, cluster, said):
+    _, out, _ = run(ours, a_list(*cluster), options=["--format", "json"])
+    assert results(out)[0]["sentence"] == said

@@ -55,6 +55,7 @@ def test_a_machine_that_is_starting_is_told_and_may_be_waited_for():
     assert offer.verdict.status is Status.NODE_COMING
     assert offer.startable
     assert (offer.count, offer.nodes) == (4, 0)
+    assert offer.verdict.coming == ("new",)
     assert offer.sentence == "A machine that fits is starting; your server starts once it is ready."
 
 

@@ -11,6 +11,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
 from teamspawner.hub.dryrun import DryRun, Outcome
 from teamspawner.hub.pods import Pods
+from teamspawner.hub.turns import Turns
 from teamspawner.offers.profile_choices import PLAIN, every_choice
 from tests.hub.hubs import a_hub
 from tests.hub.test_dryrun import a_pod
@@ -65,7 +66,7 @@ async def test_a_pod_that_cannot_be_read_is_judged_as_it_was_written(odd, spawne
     odd.said = """{"metadata": {"name": "x"}, "spec": {"containers": [
         {"name": "c", "resources": {"requests": {"cpu": "some"}}}]}}"""
     (choice,) = every_choice(PLAIN)
-    pods = Pods(spawner, odd.run, Rules())
+    pods = Pods(spawner, odd.run, Rules(), Turns())
     await pods.make([choice])
     shaped = pods.known(choice)
     assert shaped.verdict is None
@@ -76,7 +77,7 @@ async def test_a_setting_that_makes_no_readable_pod_is_invalid(spawner):
     (choice,) = every_choice(PLAIN)
     wrong = {"extra_resource_guarantees": {"example.com/thing": "some"}}
     choice = replace(choice, profile={**PLAIN, "kubespawner_override": wrong})
-    pods = Pods(spawner, None, Rules())
+    pods = Pods(spawner, None, Rules(), Turns())
     await pods.make([choice])
     shaped = pods.known(choice)
     assert shaped.verdict.status is Status.INVALID

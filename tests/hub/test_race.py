@@ -9,7 +9,7 @@ from kubernetes_asyncio.client import ApiException
 
 from teamspawner.hub.race import Look, Patience, StartTimeoutError, race
 from teamspawner.hub.refusal import Refusal
-from tests.hub.build import a_pod
+from tests.hub.build import a_pod, an_event
 
 SHORT = Patience(grace_s=0.2, wait_s=0, timeout_s=3)
 UNSEEN = Look(lambda: None, list, lambda *_: None)
@@ -53,7 +53,7 @@ async def test_a_tier_that_may_wait_is_waited_for():
 
 @pytest.mark.asyncio
 async def test_waiting_ends_with_the_timeout_and_says_so():
-    patience = Patience(grace_s=0.1, wait_s=60, timeout_s=0.6)
+    patience = Patience(grace_s=0.1, wait_s=60, timeout_s=1.1)
     with pytest.raises(Refusal) as caught:
         await run(ready(after_s=60), a_pod(scheduled=False), patience)
     assert "for 1 s." in caught.value.sentence
@@ -65,6 +65,32 @@ async def test_a_timeout_has_words():
     with pytest.raises(StartTimeoutError) as caught:
         await run(ready(after_s=60), a_pod(scheduled=True), patience)
     assert "not ready within" in caught.value.jupyterhub_message
+
+
+@pytest.mark.asyncio
+async def test_nobody_sorts_the_events_of_all_pods_for_one_that_does_well():
+    looks, asked = [], []
+
+    def pod():
+        looks.append(1)
+        return a_pod(scheduled=True)
+
+    def events():
+        asked.append(1)
+        return []
+
+    inner = asyncio.ensure_future(ready(after_s=0.8))
+    await race(inner, Look(pod, events, lambda *_: None), lambda: SHORT)
+    assert looks
+    assert not asked
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_an_autoscaler_makes_room_for_is_waited_for():
+    scaling = [an_event("TriggeredScaleUp")]
+    inner = asyncio.ensure_future(ready(after_s=1.2))
+    look = Look(lambda: a_pod(scheduled=False), lambda: scaling, lambda *_: None)
+    assert await race(inner, look, lambda: SHORT)
 
 
 @pytest.mark.asyncio

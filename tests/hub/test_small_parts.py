@@ -217,6 +217,14 @@ def test_a_place_on_a_node_that_was_not_foretold_is_a_difference(log, caplog):
     assert differs(there, PLACED, log, caplog, placed=True)
 
 
+def test_a_machine_that_was_starting_may_be_ready_when_the_scheduler_looks(log, caplog):
+    here = Verdict(Status.NODE_COMING, coming=("n1",))
+    there = Verdict(Status.NODE_COMING, coming=("n2",))
+    assert not differs(here, PLACED, log, caplog, placed=True)
+    assert not differs(here, UNPLACED, log, caplog, placed=False)
+    assert differs(there, PLACED, log, caplog, placed=True)
+
+
 def test_room_made_on_a_node_that_was_not_foretold_is_a_difference(log, caplog):
     nominated = {**UNPLACED, "status": {**UNPLACED["status"], "nominatedNodeName": "n1"}}
     here = Verdict(Status.FITS_BY_PREEMPTION, preempt=("n1",))

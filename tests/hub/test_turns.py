@@ -84,3 +84,19 @@ async def test_who_goes_away_in_the_middle_keeps_nobody_else_waiting():
     with pytest.raises(asyncio.CancelledError):
         await going
     assert await turns.work(busy([], "next")) == "next"
+
+
+@pytest.mark.asyncio
+async def test_of_those_who_wait_for_a_turn_each_has_one_alone():
+    told, per_turn, turns = [], [], Turns()
+    watching = asyncio.create_task(counting(per_turn, told))
+
+    async def act(name):
+        await turns.next()
+        told.append(name)
+
+    names = [str(number) for number in range(20)]
+    await asyncio.gather(*map(act, names))
+    watching.cancel()
+    assert told == names
+    assert max(per_turn) == 1

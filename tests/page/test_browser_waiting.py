@@ -67,6 +67,7 @@ async def test_who_waits_for_room_is_offered_the_nearest_that_can_start(browser)
         page = await waiting(visit, H100, NO_ROOM)
         await page.wait_for_selector("#ts-instead:visible")
         assert "A100 80 GB ×2 can start now" in await page.inner_text("#ts-instead")
+        assert await page.inner_text("#ts-said") == "A100 80 GB ×2 can start now."
         async with page.expect_navigation():
             await page.click("#ts-take")
         sent = visit.preview.posted[-1]
@@ -102,6 +103,7 @@ async def test_a_failure_says_why_and_what_to_do(browser):
         await page.wait_for_selector("#ts-now:text-is('No room is left.')")
         assert await page.inner_text("h1") == "Your server could not be started"
         assert await page.inner_text("#ts-again") == "Choose again"
+        assert (await page.title()).startswith("Not started")
 
 
 async def test_a_server_that_is_ready_is_opened(browser):

@@ -63,6 +63,7 @@
     stream.close();
     page.classList.add("ts-failed");
     get("ts-heading").textContent = "Your server could not be started";
+    document.title = document.title.replace("Starting", "Not started");
     get("ts-since").textContent = "";
     get("ts-lead").textContent = "";
     get("ts-take").textContent = "Take it";
@@ -97,6 +98,8 @@
     get("ts-instead").hidden = !other;
     if (!other) return;
     get("ts-other").textContent = other.title;
+    const aloud = `${other.title} can start now.`;
+    if (get("ts-said").textContent !== aloud) get("ts-said").textContent = aloud;
     const fields = [["profile", other.slug],
       ...Object.entries(other.options).map(([name, value]) => [`profile-option-${other.slug}--${name}`, value])];
     get("ts-fields").replaceChildren(...fields.map(([name, value]) => {
