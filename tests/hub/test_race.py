@@ -53,7 +53,7 @@ async def test_a_tier_that_may_wait_is_waited_for():
 
 @pytest.mark.asyncio
 async def test_waiting_ends_with_the_timeout_and_says_so():
-    patience = Patience(grace_s=0.1, wait_s=60, timeout_s=0.6)
+    patience = Patience(grace_s=0.1, wait_s=60, timeout_s=1.1)
     with pytest.raises(Refusal) as caught:
         await run(ready(after_s=60), a_pod(scheduled=False), patience)
     assert "for 1 s." in caught.value.sentence
