@@ -48,6 +48,12 @@ class Binding(Filter):
     by_class: Mapping[str, tuple[Volume, ...]] = field(default_factory=dict)
 
     @property
+    def looks(self) -> frozenset[str]:
+        """A claim that waits may get any volume; one that has a volume keeps it."""
+        waits = {"volumes", "classes", "capacities", "capacity_tracked"}
+        return frozenset({"migrated"} | (waits if self.needs.unbound else set()))
+
+    @property
     def idle(self) -> bool:
         needs = self.needs
         if needs.unbound or needs.lost_volume:

@@ -37,6 +37,11 @@ class Filter(ABC):
         return True
 
     @property
+    def looks(self) -> frozenset[str]:
+        """The tables of ``Storage`` that an answer follows from, the pod's own claims aside."""
+        return frozenset()
+
+    @property
     def idle(self) -> bool:
         """True when it is known that every node passes, whatever is on it."""
         return False

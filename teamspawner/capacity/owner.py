@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections import ChainMap
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
@@ -43,6 +45,9 @@ class Owner:
         self.bad: dict[str, Reasons] = {}
         self.usable = False
         self._ground: Hashable = None
+        self._looks: frozenset[str] = frozenset()
+        self._tables: tuple[object, ...] = ()
+        self._alike: dict[Reasons, Reasons] = {}
         self._context: Context | None = None
         self._due = Due()
         self._view = NOTHING_SEEN
@@ -84,8 +89,8 @@ class Owner:
             pass
 
     def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> None:
-        ground = (snapshot.cluster_version, snapshot.unseen, claims_of(candidate, snapshot))
-        if ground != self._ground:
+        ground = (snapshot.epoch, snapshot.unseen, claims_of(candidate, snapshot))
+        if ground != self._ground or not _same(self._tables, _tables(snapshot, self._looks)):
             self._ground = ground
             self._prepare(candidate, snapshot, answers)
             self._due = Due()
@@ -95,7 +100,7 @@ class Owner:
         self._view = view
 
     def _prepare(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
-        self.bad = {}
+        self.bad, self._alike = {}, {}
         self._doubtful = self._passing = 0
         self._revision += 1
         context = prepare(candidate, snapshot, self.rules)
@@ -112,6 +117,8 @@ class Owner:
         self._context = (
             replace(context, filters=own, unsure=(), nominated=nominated) if asked else None
         )
+        self._looks = frozenset[str]().union(*(f.looks for f in own))
+        self._tables = _tables(snapshot, self._looks)
 
     def _renominated(self, answers: Answers) -> Iterable[str]:
         """Return the nodes whose nominated pods are others than before."""
@@ -133,7 +140,7 @@ class Owner:
         self._count(before, -1)
         self._count(reasons, 1)
         if reasons:
-            self.bad[name] = reasons
+            self.bad[name] = self._alike.setdefault(reasons, reasons)  # few, for many nodes
         else:
             del self.bad[name]
 
@@ -175,10 +182,27 @@ class Owner:
         return None if found is None else replace(found, rejected=rejected)
 
 
+def _tables(snapshot: Snapshot, names: frozenset[str]) -> tuple[object, ...]:
+    """Return what the filters look at besides nodes, and what decides whether there are any.
+
+    What the hub adds of a home that is yet to be made lies before the cluster's table, and
+    is among the pod's own claims.
+    """
+    storage = snapshot.storage
+    always = (snapshot.namespaces, snapshot.extended_by_class, storage.attach_limits)
+    found = (*always, storage.classes, *(getattr(storage, name) for name in sorted(names)))
+    return tuple(table.maps[-1] if isinstance(table, ChainMap) else table for table in found)
+
+
+def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Tell whether tables are the very same: a table that changes becomes another one."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
 def claims_of(candidate: Candidate, snapshot: Snapshot) -> Hashable:
     """Return the pod's own claims and volumes: the hub may have put a home to be made there.
 
-    All other storage is as ``cluster_version`` says.
+    All other storage changes by whole tables.
     """
     storage, namespace = snapshot.storage, candidate.pod.namespace
     claims = [storage.claims.get((namespace, use.name)) for use in candidate.pod.spec.volumes]
