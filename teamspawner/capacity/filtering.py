@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from teamspawner.capacity.objects import NodeState, Pod
@@ -40,6 +41,14 @@ class Filter(ABC):
     def looks(self) -> frozenset[str]:
         """The tables of ``Storage`` that an answer follows from, the pod's own claims aside."""
         return frozenset()
+
+    @property
+    def sort(self) -> Hashable:
+        """Equal for filters of one class that answer alike, the tables being the same.
+
+        None where whose pod it is matters.
+        """
+        return None
 
     @property
     def idle(self) -> bool:
