@@ -29,4 +29,4 @@ def test_nodes_that_were_brought_up_to_date_between_two_snapshots_are_told_as_ch
         assert names
         told |= names
     state.seen("pods")
-    assert state.snapshot(None).nodes["n0"].used == {"cpu": 1}
+    assert state.snapshot(None).nodes["n0"].used["cpu"] == 1
