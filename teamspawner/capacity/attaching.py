@@ -161,7 +161,7 @@ def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Att
     attached: dict[str, set[tuple[str, str]]] = {}
     for attachment in storage.attachments:
         volume_held = storage.volumes.get(attachment.volume)
-        if attachment.driver and volume_held is not None and volume_held.csi_driver:
+        if volume_held is not None and volume_held.csi_driver:
             key = (attachment.driver, volume_held.csi_handle)
             attached.setdefault(attachment.node, set()).add(key)
     return AttachLimits(
