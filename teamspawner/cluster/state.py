@@ -30,7 +30,7 @@ OTHERS: Mapping[str, Read] = {
     "persistentvolumes": storage.decode_volume,
     "storageclasses": storage.decode_class,
     "csinodes": storage.decode_attach_limits,
-    "csidrivers": storage.decode_tracked,
+    "csidrivers": storage.decode_driver,
     "csistoragecapacities": storage.decode_capacity,
     "volumeattachments": storage.decode_attachment,
     "namespaces": storage.decode_namespace,
@@ -44,10 +44,14 @@ _STORED: Mapping[str, Callable[[Iterable[Any]], dict[str, Any]]] = {
     "persistentvolumes": lambda held: {"volumes": {v.name: v for v in held}},
     "storageclasses": lambda held: {"classes": {c.name: c for c in held}},
     "csinodes": lambda held: {
-        "attach_limits": {name: limits for name, limits, _ in held},
-        "migrated": {name: drivers for name, _, drivers in held},
+        "attach_limits": {each.name: each.limits for each in held},
+        "migrated": {each.name: each.migrated for each in held},
+        "installed": {each.name: each.installed for each in held},
     },
-    "csidrivers": lambda held: {"capacity_tracked": frozenset(name for name in held if name)},
+    "csidrivers": lambda held: {
+        "needed": frozenset(each.name for each in held if each.needed),
+        "capacity_tracked": frozenset(each.name for each in held if each.tracked),
+    },
     "csistoragecapacities": lambda held: {"capacities": tuple(held)},
     "volumeattachments": lambda held: {"attachments": tuple(held)},
 }
