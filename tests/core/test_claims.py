@@ -101,6 +101,27 @@ def test_an_ephemeral_claim_of_the_same_name_is_no_use_of_the_claim():
     assert judged([node(), *same, there], ours("h-ome")).nodes == ("a",)
 
 
+def test_evicting_a_pod_with_an_ephemeral_claim_of_the_same_name_frees_nothing():
+    template = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    scratch = [{"name": "ome", "ephemeral": {"volumeClaimTemplate": {"spec": template}}}]
+    same = [
+        claim("h-ome", volume="pv", accessModes=["ReadWriteOncePod"]),
+        volume("pv", claimed="h-ome"),
+    ]
+    users = [
+        theirs("h-ome", on="b", name="y"),
+        pod("h", on="a", cpu=1, spec={**LOW, "volumes": scratch}),
+    ]
+    assert judged([node("a"), node("b"), *same, *users], ours("h-ome")).status is Status.BUSY
+
+
+def test_an_ephemeral_claim_may_be_of_one_pod_only_and_in_use():
+    found = claim("ours-tmp", volume="pv", accessModes=["ReadWriteOncePod"])
+    found["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "uid-ours", "controller": True}]
+    cluster = [node(), found, volume("pv", claimed="ours-tmp"), theirs("ours-tmp")]
+    assert judged(cluster, pod(cpu=1, spec=SCRATCH)).nodes == ("a",)
+
+
 @pytest.mark.parametrize(
     ("more", "nodes"), [({}, ("a",)), (disk(), ())], ids=["skipped", "asked for a disk"]
 )

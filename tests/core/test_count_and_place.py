@@ -60,6 +60,10 @@ def test_counting_pods_that_influence_each_other_stops_somewhere():
     assert how_many(ours, a_node(pods=9999)) == MOST
 
 
+def test_counting_plain_pods_stops_nowhere():
+    assert how_many(a_candidate(cpu=1), a_node(cpu=2 * MOST, pods=9999)) == 2 * MOST
+
+
 def test_the_hubs_own_scheduler_fills_the_fullest_node_and_the_default_the_emptiest():
     snapshot = a_snapshot(a_node("empty"), with_pods(a_node("fuller"), a_pod(cpu=4)))
     for scheduler, node in (("hub-user-scheduler", "fuller"), ("default-scheduler", "empty")):
