@@ -58,6 +58,11 @@ def test_a_disk_is_shared_where_all_only_read_and_its_kind_allows(
 def test_a_claim_of_one_pod_only_is_freed_by_evicting_its_user():
     verdict = judged([node("a"), node("b"), *HOME, theirs(**LOW)], ours())
     assert (verdict.preempt, why(verdict, "b")) == (("a",), [IN_USE])
+    assert verdict.count == 1
+
+
+def test_a_claim_of_one_pod_only_fits_once():
+    assert judged([node("a"), node("b"), *HOME], ours()).count == 1
 
 
 def test_of_several_users_of_such_a_claim_evicting_one_is_enough():
