@@ -77,6 +77,16 @@ class Answers:
             view: Its nodes.
         """
         self._aim(snapshot, view)
+        yield from self._asking()
+
+    def refresh(self, snapshot: Snapshot, view: View) -> None:
+        """Bring the answers up to date in one go."""
+        self._aim(snapshot, view)
+        if self._due or not self.fits:
+            for _ in self._asking():
+                pass
+
+    def _asking(self) -> Iterator[None]:
         while self._due:
             self._ask(self._due.some())
             if not self._due and len(self._rooms) != len(self._view.nodes):
@@ -85,11 +95,6 @@ class Answers:
             yield
         if not self.fits:
             yield from self.looking()
-
-    def refresh(self, snapshot: Snapshot, view: View) -> None:
-        """Bring the answers up to date in one go."""
-        for _ in self.catch_up(snapshot, view):
-            pass
 
     def looking(self) -> Iterator[None]:
         """Ask the nodes that say no for more, in steps; whoever asks anew goes on with it."""

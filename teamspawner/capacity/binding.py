@@ -121,7 +121,7 @@ class Binding(Filter):
         return None if named else best
 
     def _possible(self, claim: Claim, volume: Volume) -> bool:
-        if volume.claim is not None and not _bound_to(volume, claim):
+        if volume.claim is not None and not _kept_for(volume.claim, claim):
             return False
         return (
             volume.capacity_bytes >= claim.requested_bytes
@@ -175,10 +175,8 @@ def _no_provisioning(found: StorageClass, labels: Labels) -> Reason | None:
     return None
 
 
-def _bound_to(volume: Volume, claim: Claim) -> bool:
-    if volume.claim is None:
-        return False
-    namespace, name, uid = volume.claim
+def _kept_for(reference: tuple[str, str, str], claim: Claim) -> bool:
+    namespace, name, uid = reference
     return (namespace, name) == (claim.namespace, claim.name) and uid in {"", claim.uid}
 
 
@@ -191,7 +189,7 @@ def reaches(volume: Volume, labels: Labels, migrated: frozenset[str] = frozenset
         migrated: Built-in drivers that a CSI driver has taken over on the node.
     """
     terms = volume.node_terms
-    if volume.plugin in migrated and volume.plugin in BY_NAME:
+    if volume.plugin in migrated:
         terms = translated(BY_NAME[volume.plugin], terms, volume.labels)
     return terms is None or terms_match(terms, labels, "")
 

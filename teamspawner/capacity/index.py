@@ -29,6 +29,7 @@ __all__ = ["FitIndex"]
 _SIZES = 256
 _PEOPLE = 64
 _FULL = 256
+_PODS = 1024
 
 
 class _Known(NamedTuple):
@@ -61,7 +62,8 @@ class FitIndex:
         self._people: Held[Owner] = Held(_PEOPLE)
         self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
         self._chosen: Held[str] = Held(_FULL)
-        self._pods: Held[_Known] = Held(4 * _FULL)
+        self._pods: dict[int, _Known] = {}
+        self._ours: dict[str, bool] = {}
         self._seen: tuple[Snapshot, View | None] | None = None
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
@@ -106,7 +108,10 @@ class FitIndex:
         if known is not None and known.pod is pod:
             return known
         spec = pod.spec
-        plain = not _odd_of(spec) and self.rules.speaks_for(spec.scheduler_name)
+        name = spec.scheduler_name
+        if name not in self._ours:
+            self._ours[name] = self.rules.speaks_for(name)
+        plain = self._ours[name] and not _odd_of(spec)
         size = _size_of(spec)
         person = (pod.namespace, tuple(sorted(pod.labels.items())), spec.volumes)
         answers = self._sizes.get(size)
@@ -114,7 +119,10 @@ class FitIndex:
             bare = Candidate(Pod("", EMPTY, replace(spec, volumes=())))
             answers = self._sizes.put(size, Answers(bare, self.rules))
         owner = self._people.get(person) or self._people.put(person, Owner(self.rules))
-        return self._pods.put(id(pod), _Known(pod, size, person, plain, answers, owner))
+        if len(self._pods) >= _PODS:
+            self._pods.clear()
+        known = self._pods[id(pod)] = _Known(pod, size, person, plain, answers, owner)
+        return known
 
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Judge in full, once per version of the cluster."""

@@ -65,6 +65,9 @@ class Owner:
             answers: Those to the pod's size, at this snapshot.
         """
         self._aim(candidate, snapshot, view, answers)
+        yield from self._asking(answers)
+
+    def _asking(self, answers: Answers) -> Iterator[None]:
         while self._due:
             for name in self._due.some():
                 self._ask(name)
@@ -76,7 +79,8 @@ class Owner:
         self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers
     ) -> None:
         """Bring the reasons up to date in one go."""
-        for _ in self.catch_up(candidate, snapshot, view, answers):
+        self._aim(candidate, snapshot, view, answers)
+        for _ in self._asking(answers) if self._due or self.bad else ():
             pass
 
     def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> None:

@@ -8,9 +8,10 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from http import HTTPStatus
 from pathlib import Path
 
-from teamspawner.cli import seen, tainted
+from teamspawner.cli import chartvalues, seen, tainted
 from teamspawner.cli.findings import (
     FAULT,
     WARNING,
@@ -24,7 +25,7 @@ from teamspawner.cli.findings import (
 from teamspawner.cli.mapfile import Given, with_values
 from teamspawner.cli.names import label, subdomain
 from teamspawner.cli.words import counted
-from teamspawner.errors import Fault, MapError
+from teamspawner.errors import ClusterError, Fault, MapError
 from teamspawner.map import Loaded, load
 
 COMMAND = "doctor"
@@ -72,23 +73,34 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
         tolerated = tainted.of_values(given.values)
         yield from (_of_fault(fault, FAULT) for fault in faults)
         yield from (_of_fault(each, WARNING) for each in loaded.warnings) if loaded else ()
+        yield from chartvalues.of_values(given.values, loaded and loaded.map)
     if loaded and args.groups is not None:
         groups = [each.strip() for each in args.groups.split(",") if each.strip()]
         yield from of_groups(loaded.map, groups)
-    look = seen.look(COMMAND, args)
+    look = seen.look(COMMAND, args, refusals=False)
     if not args.dump:
-        from teamspawner.cli import permissions  # slow to import
-
-        account = args.service_account
-        missing = asyncio.run(permissions.ask(args.kubeconfig, namespace, account))
-        yield from permissions.told(missing, namespace, account)
+        yield from _rights(args, namespace)
     if look.rules.warning:
         cure = "name the nearest one: TeamSpawner.scheduler_version"
         yield Finding(WARNING, "scheduler", look.rules.warning, cure)
-    yield from of_cluster(look.snapshot)
+    yield from of_cluster(look.snapshot, namespace)
     if loaded:
         yield from of_map(loaded.map, look.snapshot, namespace)
         yield from tainted.kept_away(loaded.map, look.snapshot, tolerated)
+
+
+def _rights(args: argparse.Namespace, namespace: str) -> Iterator[Finding]:
+    """What the hub's account may not do; what it cannot see follows from that."""
+    from teamspawner.cli import permissions  # slow to import
+
+    try:
+        missing = asyncio.run(permissions.ask(args.kubeconfig, namespace, args.service_account))
+    except ClusterError as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
+        yield permissions.not_asked(error)
+        return
+    yield from permissions.told(missing, namespace, args.service_account)
 
 
 def _own_namespace() -> str:

@@ -54,8 +54,14 @@ _DEVICE_TROUBLES: dict[str, tuple[Level, str, str]] = {
 }
 
 
-def of_cluster(snapshot: Snapshot) -> Iterator[Finding]:
-    """Nodes and accelerators that cannot be offered as they are."""
+def of_cluster(snapshot: Snapshot, namespace: str) -> Iterator[Finding]:
+    """The namespace where servers run, nodes and accelerators that cannot be offered as they are.
+
+    A dump without any namespace was not asked for them.
+    """
+    if snapshot.namespaces and namespace not in snapshot.namespaces:
+        found = "there is no such namespace, so nothing in it was looked at"
+        yield Finding(FAULT, f"namespace {namespace}", found, "name the hub's: --namespace NS")
     if "nodes" in snapshot.unseen:
         yield Finding(FAULT, "nodes", "the nodes are not seen", "give the rights of `core`")
         return

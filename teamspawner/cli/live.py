@@ -86,11 +86,15 @@ async def everything_seen(watcher: Watcher) -> None:
         known = known + _STEP_S if whole else 0.0
 
 
-def troubles(watcher: Watcher) -> tuple[str, ...]:
-    """Say what could not be seen or read, a sentence each."""
-    found: list[str] = []
-    for name, kind in watcher.status().kinds.items():
-        if kind.refused:
-            found.append(f"cannot see {name}: {kind.refused}")
+def troubles(watcher: Watcher, *, refusals: bool = True) -> tuple[str, ...]:
+    """Say what could not be seen (``refusals``, all in one sentence) or read, a sentence each."""
+    kinds = watcher.status().kinds.items()
+    refused = [name for name, kind in kinds if kind.refused]
+    found = []
+    if refused and refusals:
+        first = next(kind.refused for _, kind in kinds if kind.refused)
+        more = "; the others likewise" if len(refused) > 1 else ""
+        found.append(f"cannot see {', '.join(refused)}: {first}{more}")
+    for name, kind in kinds:
         found += [f"left out {name} {which}: {why}" for which, why in kind.named.items()]
     return tuple(found)

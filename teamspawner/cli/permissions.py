@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -116,12 +116,11 @@ def _read(text: str, status: int, kind: str) -> bool:
 
 def told(missing: list[Question], namespace: str, account: str | None) -> Iterator[Finding]:
     """The missing rights, together for each feature, with the command that gives them."""
-    by_feature: dict[str, dict[str, None]] = {}
+    by_feature: dict[str, list[Question]] = {}
     for each in missing:
-        place = f"in {each.namespace}" if each.namespace else "in all namespaces"
-        by_feature.setdefault(each.feature, {})[f"{each.verb} {each.resource} {place}"] = None
+        by_feature.setdefault(each.feature, []).append(each)
     for feature, rights in by_feature.items():
-        found = f"the hub may not {', '.join(rights)}"
+        found = f"the hub may not {_spelled(rights)}"
         if feature == "chart":
             cure = "set rbac.create: true in the chart's values, and run as the account it makes"
             yield Finding(FAULT, "rights to start servers", found, cure)
@@ -130,3 +129,25 @@ def told(missing: list[Question], namespace: str, account: str | None) -> Iterat
         level = FAULT if feature == "core" else WARNING
         purpose = f"rights to see {FEATURES[feature].purpose}"
         yield Finding(level, purpose, found, f"teamspawner rbac {flags} | kubectl apply -f -")
+
+
+def _spelled(rights: Iterable[Question]) -> str:
+    """What is done to the same things in the same place is said once."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for each in rights:
+        verbs.setdefault((each.resource, each.namespace), []).append(each.verb)
+    resources: dict[tuple[str, str], list[str]] = {}
+    for (resource, namespace), done in verbs.items():
+        place = f"in {namespace}" if namespace else "in all namespaces"
+        resources.setdefault((_joined(done), place), []).append(resource)
+    return "; ".join(f"{done} {_joined(found)} {p}" for (done, p), found in resources.items())
+
+
+def _joined(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def not_asked(error: ClusterError) -> Finding:
+    """Said when the one who asks may not ask about another account."""
+    cure = "leave out --service-account and run it in the hub's pod, or ask as an administrator"
+    return Finding(FAULT, "rights", f"they could not be asked about: {error}", cure)

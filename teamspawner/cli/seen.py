@@ -68,8 +68,13 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def look(command: str, args: argparse.Namespace) -> Seen:
+def look(command: str, args: argparse.Namespace, *, refusals: bool = True) -> Seen:
     """Look at the cluster that the arguments name.
+
+    Args:
+        command: For messages, such as ``fit``.
+        args: As parsed.
+        refusals: Whether to tell what the API server does not let us see.
 
     Raises:
         UsageError: When an argument is not understood.
@@ -80,10 +85,10 @@ def look(command: str, args: argparse.Namespace) -> Seen:
         return from_dumps(command, args)
     if args.unseen:
         raise UsageError("--unseen without --dump: it says what a dump was not asked for")
-    return asyncio.run(_live(command, args))
+    return asyncio.run(_live(command, args, refusals=refusals))
 
 
-async def _live(command: str, args: argparse.Namespace) -> Seen:
+async def _live(command: str, args: argparse.Namespace, *, refusals: bool) -> Seen:
     from teamspawner.cli.live import everything_seen, troubles, watching  # slow to import
 
     version, names = getattr(args, "scheduler_version", None), _names(args)
@@ -91,7 +96,7 @@ async def _live(command: str, args: argparse.Namespace) -> Seen:
     async with watching(args.kubeconfig, given) as watcher:
         await everything_seen(watcher)
         rules = given or watcher.rules.judging_for(names)
-        for sentence in (*troubles(watcher), *filter(None, (rules.warning,))):
+        for sentence in (*troubles(watcher, refusals=refusals), *filter(None, (rules.warning,))):
             tell(command, sentence)
         return Seen(watcher.snapshot(), rules)
 

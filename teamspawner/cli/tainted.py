@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.matching import untolerated
 from teamspawner.capacity.objects import Node, Snapshot, Taint, Toleration
+from teamspawner.cli.chartvalues import within
 from teamspawner.cli.findings import FAULT, WARNING, Finding
 from teamspawner.map import Map
 from teamspawner.offers.pools import Pools
@@ -40,15 +41,9 @@ class _Kept(NamedTuple):
 
 def of_values(values: Mapping[str, Any]) -> tuple[Toleration, ...]:
     """What chart values let every server tolerate; parts that are malformed count as not there."""
-    said = _within(values, "scheduling", "userPods", "tolerations")
+    said = within(values, "scheduling.userPods.tolerations")
     everywhere = CHART if said is None else _read(said)
-    return (*everywhere, *_read(_within(values, "singleuser", "extraTolerations")))
-
-
-def _within(values: Any, *path: str) -> Any:
-    for key in path:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values
+    return (*everywhere, *_read(within(values, "singleuser.extraTolerations")))
 
 
 def _read(entries: Any) -> tuple[Toleration, ...]:

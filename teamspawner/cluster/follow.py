@@ -236,9 +236,13 @@ class Follower:
         }
         self.receiver.begin()
         complete = False
-        stall, loop = self.settings.stream_silence_s, asyncio.get_running_loop()
+        settings, now = self.settings, asyncio.get_running_loop().time
+        last = now() + settings.stream_list_s
         try:
-            async with asyncio.timeout(stall) as limit, self._ask(query) as answer:
+            async with (
+                asyncio.timeout(settings.stream_start_s) as limit,
+                self._ask(query) as answer,
+            ):
                 async for event in self._events(answer):
                     self._well()
                     if complete:
@@ -248,8 +252,8 @@ class Follower:
                         limit.reschedule(None)
                         await self._sliced(self.receiver.settling())
                         self._listed(event.version)
-                    elif (limit.when() or 0) - loop.time() < stall - 1:
-                        limit.reschedule(loop.time() + stall)
+                    elif (limit.when() or 0) < now() + settings.stream_silence_s - 1:
+                        limit.reschedule(min(now() + settings.stream_silence_s, last))
         except AnsweredError as error:
             if error.status not in _NO_STREAM:
                 raise

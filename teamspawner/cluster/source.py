@@ -25,7 +25,10 @@ class Settings:
         slice_s: How long to work before others on the loop get their turn.
         compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.
         streamed: Take the list as a stream where the server can; False always asks for pages.
-        stream_silence_s: A streamed list that stalls so long is asked for in pages instead.
+        stream_start_s: A streamed list that does not begin in this time is asked for in pages
+            instead: some servers take it for a watch of what is to come.
+        stream_silence_s: The same for one that stalls so long.
+        stream_list_s: The same for one that does not come to its end.
         period_s: How long one watch lasts before the server ends it.
         rights_s: The same for nodes and pods. The server looks at rights when a watch
             begins, so rights that are taken away show after this time at the latest.
@@ -38,7 +41,9 @@ class Settings:
     slice_s: float = 0.002
     compressed: bool = False
     streamed: bool = True
+    stream_start_s: float = 3.0
     stream_silence_s: float = 15.0
+    stream_list_s: float = 300.0
     period_s: int = 420
     rights_s: int = 110
 

@@ -30,7 +30,7 @@ OTHERS: Mapping[str, Read] = {
     "persistentvolumes": storage.decode_volume,
     "storageclasses": storage.decode_class,
     "csinodes": storage.decode_attach_limits,
-    "csidrivers": storage.decode_tracked,
+    "csidrivers": storage.decode_driver,
     "csistoragecapacities": storage.decode_capacity,
     "volumeattachments": storage.decode_attachment,
     "namespaces": storage.decode_namespace,
@@ -239,9 +239,13 @@ class State:
             claims={(c.namespace, c.name): c for c in held["persistentvolumeclaims"].values()},
             volumes={v.name: v for v in held["persistentvolumes"].values()},
             classes={c.name: c for c in held["storageclasses"].values()},
-            attach_limits={name: limits for name, limits, _ in held["csinodes"].values()},
-            migrated={name: drivers for name, _, drivers in held["csinodes"].values()},
-            capacity_tracked=frozenset(name for name in held["csidrivers"].values() if name),
+            attach_limits={each.name: each.limits for each in held["csinodes"].values()},
+            migrated={each.name: each.migrated for each in held["csinodes"].values()},
+            installed={each.name: each.installed for each in held["csinodes"].values()},
+            needed=frozenset(each.name for each in held["csidrivers"].values() if each.needed),
+            capacity_tracked=frozenset(
+                each.name for each in held["csidrivers"].values() if each.tracked
+            ),
             capacities=tuple(held["csistoragecapacities"].values()),
             attachments=tuple(held["volumeattachments"].values()),
         )

@@ -199,4 +199,4 @@ async def _cancel_start(spawner: Any) -> None:
         await asyncio.wait({future}, timeout=CANCEL_TIMEOUT_S)
         await asyncio.sleep(0)
     if spawner.pending == "spawn":
-        raise web.HTTPError(409, "The server is just being set up. Try again in a moment.")
+        raise web.HTTPError(409, "The server is just being set up; try again in a moment.")

@@ -144,7 +144,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         requests=requests,
         device=device,
         count=requests.get(device, 0),
-        name="GPU" if requests.get(device) == 1 else "GPUs",
+        name="GPU",
         members=_members(moment.snapshot, device),
         may_try=not device if lets is None else lets,
         when_busy_waits=moment.scene.own_waits,

@@ -60,7 +60,10 @@ def cap_sentence(cap: Cap, team: str) -> str:
     need, most = _amount(cap, cap.need), _amount(cap, cap.most)
     what = _what(cap, most)
     told = f"{whose} {does} {_amount(cap, cap.used)} of {its} {most} {what}{may}"
-    if cap.used == cap.most and most == "1":
+    if cap.used > cap.most:  # the map was lowered since
+        used = _amount(cap, cap.used)
+        told = f"{whose} {does} {used} {_what(cap, used)} and may {does.rstrip('s')} only {most}"
+    elif cap.used == cap.most and most == "1":
         told = f"{whose} {does} {its} only {what}{may}"
     room = max(0, cap.most - cap.used)
     if cap.need > cap.most:

@@ -18,24 +18,73 @@ _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
 _LATER = {Status.NODE_COMING: "machine starting", Status.NEEDS_SCALE_UP: "new machine"}
 
 
-def tier_cards(
-    parsed: Map, rights: Rights, offers: Iterable[Offer], moment: Moment
-) -> tuple[Card, ...]:
-    """One card for each slug of the map, in the order of the rights."""
-    by_slug: dict[str, list[Offer]] = {}
-    for offer in offers:
-        if offer.team is not None:
-            by_slug.setdefault(offer.slug, []).append(offer)
-    slugs = dict.fromkeys(right.found.variant.slug for right in rights.rights)
-    return tuple(
-        _tier_card(parsed, rights.of(slug), _preselected_first(by_slug[slug]), moment)
-        for slug in slugs
-        if slug in by_slug
-    )
+class Cards:
+    """Makes the cards of all who have the same rights; what stays the same is made once.
+
+    Args:
+        parsed: The map.
+        rights: What they may have.
+    """
+
+    def __init__(self, parsed: Map, rights: Rights) -> None:
+        self.rights = rights
+        self._parsed = parsed
+        self._by_slug: dict[str, tuple[Right, ...]] = {}
+        for right in rights.rights:
+            slug = right.found.variant.slug
+            self._by_slug[slug] = (*self._by_slug.get(slug, ()), right)
+        self._facts: dict[tuple[str, str, CullTimes], dict[str, str]] = {}
+        self._images: dict[tuple[str, str], Option | None] = {}
+        self._summaries: dict[tuple[str, str], tuple[Resources, int, str]] = {}
+
+    def of(self, offers: Iterable[Offer], moment: Moment) -> tuple[Card, ...]:
+        """One card for each slug of the map, in the order of the rights."""
+        by_slug: dict[str, list[Offer]] = {}
+        for offer in offers:
+            if offer.team is not None:
+                by_slug.setdefault(offer.slug, []).append(offer)
+        return tuple(
+            self._card(rights, _preselected_first(by_slug[slug]), moment)
+            for slug, rights in self._by_slug.items()
+            if slug in by_slug
+        )
+
+    def _card(self, rights: tuple[Right, ...], offers: list[Offer], moment: Moment) -> Card:
+        right = next(right for right in rights if right.team == offers[0].team)
+        variant = right.found.variant
+        key = (variant.slug, right.team)
+        facts = (*key, moment.scene.cull)
+        if key not in self._images:
+            self._images[key] = _images(self._parsed, rights, right)
+        if facts not in self._facts:
+            self._facts[facts] = _facts(self._parsed, right, moment.scene.cull)
+        options = (
+            _gpus(offers, right, moment),
+            self._images[key],
+            _teams(self._parsed, rights, offers),
+        )
+        return Card(
+            slug=variant.slug,
+            title=variant.name,
+            summary=self._summary(right, offers[0]),
+            options=tuple(option for option in options if option is not None),
+            offers=tuple(offers),
+            description=variant.description,
+            facts=self._facts[facts],
+        )
+
+    def _summary(self, right: Right, offer: Offer) -> str:
+        key, requests, count = (offer.slug, right.team), offer.requests, _count(offer)
+        kept = self._summaries.get(key)
+        if kept is None or kept[:2] != (requests, count):
+            kept = self._summaries[key] = (requests, count, _summary(right, offer))
+        return kept[2]
 
 
 def _preselected_first(offers: list[Offer]) -> list[Offer]:
     """The smallest count for the first team that has room, then the rest in order."""
+    if len(offers) == 1:
+        return offers
     smallest = min(_count(offer) for offer in offers)
     small = [offer for offer in offers if _count(offer) == smallest]
     first = next((offer for offer in small if offer.startable), small[0])
@@ -46,25 +95,6 @@ def _count(offer: Offer) -> int:
     return int(offer.options.get("gpus", "0"))
 
 
-def _tier_card(parsed: Map, rights: tuple[Right, ...], offers: list[Offer], moment: Moment) -> Card:
-    right = next(right for right in rights if right.team == offers[0].team)
-    variant = right.found.variant
-    options = (
-        _gpus(offers, right, moment),
-        _images(parsed, rights, right),
-        _teams(parsed, rights, offers),
-    )
-    return Card(
-        slug=variant.slug,
-        title=variant.name,
-        summary=_summary(right, offers[0]),
-        options=tuple(option for option in options if option is not None),
-        offers=tuple(offers),
-        description=variant.description,
-        facts=_facts(parsed, right, moment.scene.cull),
-    )
-
-
 def _summary(right: Right, offer: Offer) -> str:
     variant, per_gpu = right.found.variant, right.found.tier.per_gpu is not None
     count = max(1, _count(offer)) if per_gpu else 1
@@ -72,7 +102,8 @@ def _summary(right: Right, offer: Offer) -> str:
     if variant.kind is not Kind.NONE:
         parts.append(_device(right))
     told = " · ".join(parts)
-    return f"per GPU: {told}" if per_gpu and len(variant.counts) > 1 else told
+    each = "slice" if variant.kind is Kind.MIG else "GPU"
+    return f"per {each}: {told}" if per_gpu and len(variant.counts) > 1 else told
 
 
 def _device(right: Right) -> str:
@@ -124,7 +155,8 @@ def _gpus(offers: Sequence[Offer], right: Right, moment: Moment) -> Option | Non
                 default=count == _count(offers[0]),
             )
         )
-    return Option("gpus", "GPUs", tuple(choices))
+    label = "Slices" if right.found.variant.kind is Kind.MIG else "GPUs"
+    return Option("gpus", label, tuple(choices))
 
 
 def _note(offer: Offer, right: Right, moment: Moment) -> str:

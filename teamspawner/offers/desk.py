@@ -19,7 +19,7 @@ from teamspawner.offers.alternatives import nearest, told, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.caps import Usage, person_label
-from teamspawner.offers.cards import profile_card, tier_cards
+from teamspawner.offers.cards import profile_card
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.leftover import left_out
@@ -109,7 +109,7 @@ class Desk:
             own[profile["slug"]] = (profile, made)
         every = with_alternatives([*offers, *(each for _, made in own.values() for each in made)])
         yield
-        cards = tier_cards(self.map, rights, every, moment) if self.map else ()
+        cards = self._stock.cards(rights).of(every, moment) if self.map else ()
         cards = (*cards, *(profile_card(profile, every) for profile, _ in own.values()))
         return Listing(
             person=person,

@@ -32,6 +32,8 @@ _NEVER = {
     "NodeUnschedulable": "The machines for this are under maintenance.",
     "NodeName": "The machine for this is gone.",
     "VolumeZone": "Your disk is in another zone than the machines that could take this.",
+    "NodeVolumeLimits": "The disk for this cannot be had on any machine that could take this.",
+    "NodeDeclaredFeatures": "The machines are too old for what this asks of them.",
     "VolumeBinding": "The disk for this cannot be had on any machine that could take this.",
     "DynamicResources": "The devices for this cannot be had.",
     "PodTopologySpread": "The rules for spreading servers leave no machine for this.",
@@ -198,20 +200,20 @@ def _busy_devices(verdict: Verdict, asked: Asked, snapshot: Snapshot, here: Here
     if here.open:
         left = max(0, *here.open.values())
         if 0 < left < asked.count:
-            return f"Only {left} {asked.name} {_are(left)} left on one machine."
-        return f"All {asked.name} are in use."
+            return f"Only {left} {_named(asked, left)} {_are(left)} left on one machine."
+        return f"All {_named(asked)} are in use."
     states = [snapshot.nodes[name] for name in asked.members if name in snapshot.nodes]
     if max((state.free(asked.device) for state in states), default=0) >= asked.count:
-        default = f"The machines with free {asked.name} take no new servers now."
+        default = f"The machines with free {_named(asked)} take no new servers now."
         names = (state.node.name for state in states)
         there = {name: verdict.rejected[name] for name in names if name in verdict.rejected}
         return _most_common(alike(there), _BUSY, default)
-    return f"All {asked.name} are in use."
+    return f"All {_named(asked)} are in use."
 
 
 def _beside(best: NodeState, asked: Asked) -> str:
     free = best.free(asked.device)
-    what = f"{free} {asked.name} are free" if free > 1 else f"One {asked.name} is free"
+    what = f"{free} {_named(asked)} are free" if free > 1 else f"One {_named(asked, 1)} is free"
     for name in ("cpu", "memory"):
         need = asked.requests.get(name, 0)
         if need > best.free(name):
@@ -279,7 +281,8 @@ def _too_small(asked: Asked, states: Sequence[NodeState]) -> str:
     if asked.device:
         most = max(state.node.allocatable.get(asked.device, 0) for state in states)
         if most < asked.count:
-            return f"No machine has {asked.count} {asked.name}; the largest has {most}."
+            devices = _named(asked, asked.count)
+            return f"No machine has {asked.count} {devices}; the largest has {most}."
     for name in dict.fromkeys(("cpu", "memory", *sorted(asked.requests))):
         need = asked.requests.get(name, 0)
         most = max(state.node.allocatable.get(name, 0) for state in states)
@@ -297,6 +300,11 @@ def _most_common(groups: Mapping[Reasons, int], words: dict[str, str], default: 
         for plugin in {reason.plugin for reason in reasons} & words.keys():
             counts[plugin] = counts.get(plugin, 0) + nodes
     return words[max(sorted(counts), key=lambda plugin: counts[plugin])] if counts else default
+
+
+def _named(asked: Asked, count: int = 2) -> str:
+    """What is asked for, to follow a number; names of models stay as they are."""
+    return ("GPU" if count == 1 else "GPUs") if asked.name == "GPU" else asked.name
 
 
 def _are(count: int) -> str:

@@ -9,6 +9,7 @@ from teamspawner.capacity.objects import Snapshot
 from teamspawner.map import Map, teams_of
 from teamspawner.offers.appraise import Left
 from teamspawner.offers.caps import Tally, Usage
+from teamspawner.offers.cards import Cards
 from teamspawner.offers.changes import Changes
 from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
@@ -49,6 +50,7 @@ class Stock:
         self._made_of: object = None
         self._variants: tuple[Found | Absent, ...] = ()
         self._rights: dict[tuple[str, ...], Rights] = {}
+        self._cards: dict[tuple[str, ...], Cards] = {}
         self._goods: dict[tuple[str, str], tuple[Goods, ...]] = {}
 
     def fleets(self, snapshot: Snapshot | None) -> tuple[Fleet, ...]:
@@ -68,6 +70,14 @@ class Stock:
             blind = snapshot is None or "nodes" in snapshot.unseen
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
+
+    def cards(self, rights: Rights) -> Cards:
+        """What makes the cards of all who have these rights."""
+        assert self._map is not None
+        found = self._cards.get(rights.teams)
+        if found is None or found.rights is not rights:
+            found = self._cards[rights.teams] = Cards(self._map, rights)
+        return found
 
     def growth(self, snapshot: Snapshot, placed: Snapshot, judge: Judge) -> Growth:
         """The machines that are starting or that pools could add, as far as nodes were seen.
@@ -142,6 +152,7 @@ class Stock:
             self._variants = tuple(variants(self._map, fleets))
             self._rights.clear()
             self._goods.clear()
+            self._cards.clear()
 
     def _follow(self, snapshot: Snapshot) -> None:
         """Take in what changed since the last snapshot."""

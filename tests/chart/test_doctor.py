@@ -276,7 +276,7 @@ def test_rights_that_are_missing_are_told_with_the_command_that_gives_them(clust
     by_about = {each["about"]: each for each in told}
     core = next(each for about, each in by_about.items() if "what is free" in about)
     assert core["level"] == "fault"
-    assert "list nodes in all namespaces" in core["found"]
+    assert "list and watch nodes, pods, namespaces, priorityclasses and" in core["found"]
     assert core["cure"].startswith("teamspawner rbac --features core --namespace jupyterhub")
     assert "rights to start servers" in by_about
     asked_by_admin = _told(capsys, [*flags, "--kubeconfig", str(root), "--service-account", "hub"])
@@ -299,9 +299,22 @@ def test_rights_that_are_missing_are_told_with_the_command_that_gives_them(clust
         _delete(admin, made)
 
 
+@pytest.mark.controlplane
+def test_who_may_not_ask_about_another_account_is_told_so_and_all_the_rest(cluster, capsys):
+    _, hub, _ = cluster
+    flags = ["--kubeconfig", str(hub), "--service-account", "other", "--map", SITE]
+    told = {each["about"]: each for each in _told(capsys, ["doctor", "--format", "json", *flags])}
+    assert "cannot create subjectaccessreviews" in told["rights"]["found"]
+    assert "leave out --service-account" in told["rights"]["cure"]
+    assert "nodes" in told
+
+
 def _told(capsys, arguments):
+    """The findings; messages would only say them again."""
     main(arguments)
-    return json.loads(capsys.readouterr().out)["findings"]
+    said = capsys.readouterr()
+    assert said.err == ""
+    return json.loads(said.out)["findings"]
 
 
 def _delete(admin, made):

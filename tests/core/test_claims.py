@@ -176,3 +176,96 @@ def test_a_claim_without_an_owner_is_no_ephemeral_claim_even_of_a_pod_without_ui
     del nameless["metadata"]["uid"]
     verdict = judged([node(), storage_class(), claim("ours-tmp")], nameless)
     assert "pod is not owner" in why(verdict)[0]
+
+
+ZONE = "topology.kubernetes.io/zone"
+NOTHING = "node(s) didn't find available persistent volumes to bind"
+NO_SPACE = "node(s) did not have enough free storage"
+TRACKS = {
+    "kind": "CSIDriver",
+    "metadata": {"name": "disk.example.com"},
+    "spec": {"storageCapacity": True},
+}
+ELSEWHERE = [{"matchLabelExpressions": [{"key": ZONE, "values": ["elsewhere"]}]}]
+
+
+def promised(to="a"):
+    """A claim whose volume is being made for a node."""
+    found = claim("home")
+    found["metadata"]["annotations"] = {"volume.kubernetes.io/selected-node": to}
+    return found
+
+
+def test_nobody_is_evicted_for_a_volume_that_does_not_reach_the_node():
+    full = [node(cpu=1), pod("x", on="a", cpu=1, spec=LOW)]
+    away = [claim("home", volume="pv"), volume("pv", claimed="home", zone="elsewhere")]
+    verdict = judged([*full, *away], ours())
+    assert (verdict.status, verdict.preempt) == (Status.NEVER, ())
+
+
+def test_a_class_for_elsewhere_is_told_before_the_room_of_its_driver():
+    cluster = [node(), TRACKS, storage_class(allowedTopologies=ELSEWHERE), claim("home")]
+    assert why(judged(cluster, ours())) == [NOTHING]
+    verdict = judged(cluster, ours(), unseen="csistoragecapacities")
+    assert (verdict.status, why(verdict)) == (Status.NEVER, [NOTHING])
+
+
+def test_a_volume_being_made_waits_for_no_other_that_may_be_there_unseen():
+    cluster = [node(), TRACKS, storage_class()]
+    verdict = judged([*cluster, promised()], ours(), unseen="persistentvolumes")
+    assert (verdict.status, why(verdict)) == (Status.NEVER, [NO_SPACE])
+    waiting = judged([*cluster, claim("home")], ours(), unseen="persistentvolumes")
+    assert waiting.status is Status.UNKNOWN
+
+
+def test_a_claim_of_no_size_needs_no_sight_of_drivers():
+    sized, bare = claim("home"), claim("home")
+    del bare["spec"]["resources"]
+    for found, status in ((sized, Status.UNKNOWN), (bare, Status.FITS_NOW)):
+        verdict = judged([node(), storage_class(), found], ours(), unseen="csidrivers")
+        assert verdict.status is status
+
+
+CSI_NODE = {
+    "kind": "CSINode",
+    "metadata": {"name": "a"},
+    "spec": {"drivers": [{"name": "disk.example.com", "nodeID": "a", "allocatable": {"count": 5}}]},
+}
+BUILT_IN = volume("pv", claimed="home")
+BUILT_IN["spec"]["awsElasticBlockStore"] = {"volumeID": "d"}
+del BUILT_IN["spec"]["csi"]
+BOUND = claim("home", volume="pv")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "version", "unseen", "idle"),
+    [
+        ([BOUND, volume("pv", claimed="home")], "1.35", "", True),
+        ([BOUND, volume("pv", claimed="home", zone="za")], "1.35", "", False),
+        ([BOUND, BUILT_IN], "1.35", "", False),
+        ([BOUND], "1.35", "", True),
+        ([storage_class(), claim("home")], "1.35", "", False),
+        ([CSI_NODE, BOUND, volume("pv", claimed="home")], "1.35", "", False),
+        ([BOUND, volume("pv", claimed="home")], "1.31", "", False),
+        ([BOUND, volume("pv", claimed="home")], "1.35", "csinodes", False),
+    ],
+    ids=[
+        *["plain", "in a zone", "built in", "blocked", "to be made"],
+        *["limits", "limits of nodes", "limits unseen"],
+    ],
+)
+def test_filters_about_volumes_are_idle_only_where_no_node_could_fail(
+    cluster, version, unseen, idle
+):
+    rules = Rules.for_version(version)
+    snapshot = snapshot_of([node(), *cluster], rules, frozenset({unseen} - {""}))
+    filters = prepare(candidate(ours(), rules), snapshot, rules).filters
+    assert all(each.idle for each in filters[2:]) is idle
+
+
+def test_an_ephemeral_claim_on_a_vanished_volume_leaves_no_filter_idle():
+    lost = claim("ours-tmp", volume="gone")
+    lost["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "uid-ours", "controller": True}]
+    asked = candidate(pod(cpu=1, spec=SCRATCH), Rules())
+    filters = prepare(asked, snapshot_of([node(), lost]), Rules()).filters
+    assert not all(each.idle for each in filters[2:])

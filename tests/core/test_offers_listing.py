@@ -715,3 +715,18 @@ def test_who_asks_while_a_large_cluster_is_read_is_answered_in_full():
     assert desk.listing(person, now) == a_desk().listing(person, now)
     assert list(steps) == []
     assert desk.listing(person, now) == a_desk().listing(person, now)
+
+
+def test_parts_of_a_device_are_called_slices():
+    labels = A100 | {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb"}
+    node = a_node(cpu=64, memory=256, devices={GPU: 7}, labels=labels)
+    text = tier_map(
+        "{gpu: {counts: [1, 2], kinds: [mig, whole]}, per_gpu: {cpu: 1, memory: 1Gi}}",
+        "groups: ['*'], tiers: [t]",
+    )
+    (card,) = listed(node, text=text).cards
+    assert card.options[0].label == "Slices"
+    assert card.summary.startswith("per slice: 1 CPU · 1 GiB")
+    (whole,) = listed(gpu_node(), text=text).cards
+    assert whole.options[0].label == "GPUs"
+    assert whole.summary.startswith("per GPU: ")

@@ -77,8 +77,10 @@ async def test_a_pod_without_volumes_needs_no_sight_of_them(run):
     async with FakeApi() as api:
         api.put("nodes", a_node("n1"))
         api.forbidden = {"persistentvolumeclaims", "persistentvolumes", "storageclasses"}
-        code, out, _ = await run(api.url)
+        code, out, err = await run(api.url)
     assert (code, out["results"][0]["nodes"]) == (0, ["n1"])
+    assert len(err.splitlines()) == 1
+    assert all(kind in err for kind in api.forbidden)
 
 
 async def test_an_object_that_cannot_be_read_is_told(run):

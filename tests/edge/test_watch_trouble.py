@@ -297,6 +297,42 @@ async def test_a_stream_that_stalls_in_the_list_is_asked_for_in_pages(api):
         assert api.count("pods", "list") == 1
 
 
+async def talks_on(request: web.Request) -> web.StreamResponse:
+    """Take a streamed list for a watch: changes without end, and never what there is."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for number in range(1000):
+        event = {"type": "MODIFIED", "object": a_pod(f"new-{number}")}
+        await response.write(json.dumps(event).encode() + b"\n")
+        await asyncio.sleep(0.05)
+    return response
+
+
+async def says_nothing(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await asyncio.sleep(20)
+    return response
+
+
+@pytest.mark.parametrize(
+    ("how", "settings"),
+    [
+        pytest.param(says_nothing, {"stream_start_s": 0.3}, id="in-silence"),
+        pytest.param(talks_on, {"stream_list_s": 0.7}, id="while-talking"),
+    ],
+)
+async def test_a_server_that_takes_a_streamed_list_for_a_watch_is_asked_for_pages(
+    api, how, settings
+):
+    api.put("pods", a_pod("a"))
+    api.once("pods", "stream", how)
+    async with a_watcher(api, **settings) as watcher:
+        await ready(api, watcher)
+        assert used(watcher) == 1000
+        assert api.count("pods", "list") == 1
+
+
 async def test_a_watch_that_always_ends_at_once_is_not_asked_in_a_tight_loop(api):
     async def ends(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"")

@@ -1,5 +1,6 @@
 """One cluster for each module of hub tests; each module starts the hub it needs."""
 
+import gc
 import warnings
 
 import pytest_asyncio
@@ -18,3 +19,6 @@ async def cluster(tmp_path_factory):
     async with a_cluster(tmp_path_factory.mktemp("cluster")) as running:
         await running.add_node()
         yield running
+    # what hubs leave is collected here, and not during a test of others; they froze some of it
+    gc.unfreeze()
+    gc.collect()

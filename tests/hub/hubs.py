@@ -250,6 +250,7 @@ async def a_hub(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[Hub]:
 async def _shut(app: JupyterHub) -> None:
     """End the hub as its own shutdown does, without ending this process' loop."""
     app.http_server.stop()
+    await app.http_server.close_all_connections()
     if getattr(app, "metrics_collector", None):
         app.metrics_collector.stop()
     for callback in getattr(app, "_periodic_callbacks", {}).values():

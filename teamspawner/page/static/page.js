@@ -53,7 +53,7 @@
     const can = Boolean(pick) && !stop && !off && !start().hasAttribute("aria-busy");
     start().disabled = !can;
     const none = root.querySelector(".ts-pick:not(:disabled)");
-    const gone = lost ? "Something you chose is not offered any more. Please look again." : "";
+    const gone = lost ? "Something you chose is not offered any more; please look again." : "";
     const why = !none ? "Nothing can start now." : pick ? gone : gone || "Choose a server first.";
     if (cannot.textContent !== why) cannot.textContent = why;
     for (const typed of root.querySelectorAll(".ts-typed:not(.ts-always) input")) {
@@ -315,7 +315,7 @@
       away = false;
       wait = EVERY_S;
     } catch (trouble) {
-      if (!away) say("The hub does not answer. Trying again.");
+      if (!away) say("The hub does not answer; trying again.");
       away = true;
       wait = Math.min(wait * 2, SLOWEST_S);
     } finally {
@@ -331,7 +331,7 @@
     clearTimeout(timer);
     forget();
     said_age().textContent = "you are signed out: open this page again";
-    say("You are signed out. Open this page again.");
+    say("You are signed out; open this page again.");
     said_age().classList.add("ts-old");
   }
 
