@@ -6,7 +6,7 @@ Sources: kube-scheduler plugin ``volumebinding/binder.go``, component-helpers ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from teamspawner.capacity.claims import Needs, unseen_claim
@@ -46,6 +46,23 @@ class Binding(Filter):
     snapshot: Snapshot
     rules: Rules
     by_class: Mapping[str, tuple[Volume, ...]] = field(default_factory=dict)
+
+    @property
+    def looks(self) -> frozenset[str]:
+        """A claim that waits may get any volume; one that has a volume keeps it."""
+        waits = {"volumes", "classes", "capacities", "capacity_tracked"}
+        return frozenset({"migrated"} | (waits if self.needs.unbound else set()))
+
+    @property
+    def sort(self) -> Hashable:
+        """Of volumes that are bound only where they may be used counts."""
+        needs = self.needs
+        if needs.unbound or needs.lost_volume or "csinodes" in self.snapshot.unseen:
+            return None
+        return tuple(
+            (v.node_terms, v.plugin, tuple(sorted(v.labels.items())) if v.plugin else ())
+            for v in needs.bound
+        )
 
     @property
     def idle(self) -> bool:
