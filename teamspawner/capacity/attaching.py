@@ -49,6 +49,13 @@ class AttachLimits(Filter):
     missing_drivers: bool = False
 
     @property
+    def looks(self) -> frozenset[str]:
+        """Where nothing is limited, nothing needs to be counted."""
+        counted = {"claims", "volumes", "classes", "attachments"}
+        always = {"attach_limits", "installed", "needed"}
+        return frozenset(always | (set() if self.idle else counted))
+
+    @property
     def idle(self) -> bool:
         """Only a limit can be exceeded; up to 1.31 any node's allocatable may hold one."""
         if not self.counts_attachments or "csinodes" in self.snapshot.unseen:

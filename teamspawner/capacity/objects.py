@@ -373,3 +373,5 @@ class Snapshot:
     """The version of the last change to anything but nodes, the pods on them and waiting pods.
 
     A bound pod with required anti-affinity counts as such a change."""
+    epoch: int = 0
+    """Another one when such a pod came or went, or when ``changed`` forgot nodes that are gone."""

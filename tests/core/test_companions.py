@@ -141,6 +141,19 @@ def test_a_placed_pods_rule_means_the_namespaces_it_names(more, nodes):
     assert judged([node("a"), node("b"), *namespaces, there], ours({}, "x")).nodes == nodes
 
 
+def test_a_rule_for_all_namespaces_means_also_those_that_are_not_known():
+    cluster = [node("a"), node("b"), placed("a", "x", namespace="elsewhere")]
+    everywhere = term(namespaceSelector={})
+    assert judged(cluster, ours(apart(everywhere))).nodes == ("b",)
+    assert judged(cluster, ours(near(everywhere))).nodes == ("a",)
+    assert judged(cluster, ours(apart())).nodes == ("a", "b")
+
+
+def test_without_a_rule_pods_not_looked_at_leave_no_doubt_about_rules():
+    verdict = judged([node()], ours({}), unseen="pods")
+    assert [reason.plugin for reason in verdict.reasons] == ["NodeResourcesFit"]
+
+
 def test_both_sides_are_told_with_our_own_rule_first():
     cluster = [node(), placed("a", "x", spec=apart())]
     assert why(judged(cluster, ours(apart(), "x"))) == [REPELS, REPELLED]
