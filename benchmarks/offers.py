@@ -58,6 +58,7 @@ def filled(nodes: int, pods: int) -> State:
         if model:
             allocatable["nvidia.com/gpu"] = 4
         labels = {"kubernetes.io/hostname": name, "nvidia.com/gpu.product": model}
+        labels["topology.kubernetes.io/zone"] = "abc"[number // 7 % 3]
         state._nodes[name] = Node(name, labels, allocatable=allocatable)
         state._dirty_nodes[name] = None
     kinds_of = {id(pod): state.pods.recogniser.kind_of(pod) for pod in (*kinds, holder)}
@@ -97,7 +98,7 @@ def measure(nodes: int, pods: int) -> dict[str, Any]:
         "agree": agree,
         "judge_ms": plain * 1000,
         "first_ms": first * 1000,
-        "new_person_with_a_home_ms": people,
+        **people,
         **{f"after_{count}_nodes_ms": ms for count, ms in changed.items()},
     }
 
@@ -119,27 +120,56 @@ def _after(state: State, index: FitIndex, asked: list[Candidate], count: int) ->
     return statistics.median(times) * 1000
 
 
-def _people(state: State, index: FitIndex) -> float:
-    """Median time of the first listing of somebody whose home volume is bound anywhere."""
-    from teamspawner.capacity.objects import Claim, Volume
+def _people(state: State, index: FitIndex) -> dict[str, float]:
+    """What somebody's home volume adds: one that reaches every node, and one of a zone.
 
-    times = []
-    for number in range(5):
-        name = f"home-{number}"
+    Median times of the first listing, whole and its longest step, and of one after a
+    hundred nodes changed.
+    """
+    from teamspawner.capacity.objects import Claim, NodeTerm, Requirement, Volume
+
+    zone = (NodeTerm((Requirement("topology.kubernetes.io/zone", "In", ("b",)),)),)
+    homes = [
+        (f"{where}-{n}", terms)
+        for where, terms in (("any", None), ("zone", zone))
+        for n in range(5)
+    ]
+    for name, terms in homes:
         state._others["persistentvolumeclaims"][name] = Claim("hub", name, "u", volume=name)
         state._others["persistentvolumes"][name] = Volume(
-            name, csi_driver="csi.example", csi_handle=name, claim=("hub", name, "u"), phase="Bound"
+            name,
+            node_terms=terms,
+            csi_driver="csi.example",
+            csi_handle=name,
+            claim=("hub", name, "u"),
+            phase="Bound",
         )
     state._dirty_kinds.update({"persistentvolumeclaims", "persistentvolumes"})
     state._grow()
     snapshot = state.snapshot(None)
-    for number in range(5):
-        asked = candidates(f"home-{number}")
-        begun = time.process_time()
-        for each in asked:
-            index.verdict(each, snapshot)
-        times.append(time.process_time() - begun)
-    return statistics.median(times) * 1000
+    found = {}
+    for where in ("any", "zone"):
+        steps = [_steps(index, candidates(f"{where}-{n}"), snapshot) for n in range(5)]
+        found[f"home_{where}_first_ms"] = statistics.median(map(sum, steps))
+        found[f"home_{where}_step_ms"] = statistics.median(map(max, steps))
+        found[f"home_{where}_after_100_ms"] = _after(state, index, candidates(f"{where}-0"), 100)
+    return found
+
+
+def _steps(index: FitIndex, asked: list[Candidate], snapshot: Any) -> list[float]:
+    """Judge all, in steps; return the milliseconds of each."""
+    times = []
+    for each in asked:
+        steps = index.warm(each, snapshot)
+        while True:
+            begun = time.process_time()
+            over = next(steps, steps) is steps
+            if over:
+                index.verdict(each, snapshot)
+            times.append((time.process_time() - begun) * 1000)
+            if over:
+                break
+    return times
 
 
 if __name__ == "__main__":

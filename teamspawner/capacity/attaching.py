@@ -7,7 +7,7 @@ Source: kube-scheduler plugin ``nodevolumelimits/csi.go``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from teamspawner.capacity.claims import is_foreign
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
@@ -46,11 +46,23 @@ class AttachLimits(Filter):
     attached: Mapping[str, frozenset[tuple[str, str]]]
     snapshot: Snapshot
     counts_attachments: bool
+    missing_drivers: bool = False
+
+    @property
+    def looks(self) -> frozenset[str]:
+        """Where nothing is limited, nothing needs to be counted."""
+        counted = {"claims", "volumes", "classes", "attachments"}
+        always = {"attach_limits", "installed", "needed"}
+        return frozenset(always | (set() if self.idle else counted))
 
     @property
     def idle(self) -> bool:
         """Only a limit can be exceeded; up to 1.31 any node's allocatable may hold one."""
         if not self.counts_attachments or "csinodes" in self.snapshot.unseen:
+            return False
+        if self.missing_drivers and (
+            self.snapshot.storage.needed or "csidrivers" in self.snapshot.unseen
+        ):
             return False
         return not any(self.snapshot.storage.attach_limits.values())
 
@@ -61,6 +73,9 @@ class AttachLimits(Filter):
         unseen = self._unseen(state, limits)
         if unseen and unseen.detail != "volumeattachments":
             return (unseen,)
+        missing = self._missing(state.node.name, wanted) if self.missing_drivers else None
+        if missing:
+            return (missing,)
         if not wanted or not limits:
             return ()
         if self._astray(state):
@@ -72,6 +87,18 @@ class AttachLimits(Filter):
             if new and held + new > limits[driver]:
                 return (_TOO_MANY,)
         return (unseen,) if unseen else ()
+
+    def _missing(self, node: str, wanted: frozenset[tuple[str, str]]) -> Reason | None:
+        """Tell of a driver that is not on the node and says that pods must not go there."""
+        storage = self.snapshot.storage
+        there = storage.installed.get(node, frozenset())
+        lacking = sorted({driver for driver, _ in wanted} - there)
+        if lacking and "csidrivers" in self.snapshot.unseen:
+            message = "csidrivers not looked at"
+            return Reason("NodeVolumeLimits", message, detail="csidrivers", unknown=True)
+        driver = next((each for each in lacking if each in storage.needed), "")
+        message = f"{driver} CSI driver is not installed on the node"
+        return Reason("NodeVolumeLimits", message, detail=driver) if driver else None
 
     def _wanted(self, node: str) -> frozenset[tuple[str, str]]:
         pod, storage = self.candidate.pod, self.snapshot.storage
@@ -139,8 +166,7 @@ class AttachLimits(Filter):
 
     def emptied(self, state: NodeState) -> Reasons:
         """When pods leave, their attachments go too."""
-        free = AttachLimits(self.candidate, {}, self.snapshot, self.counts_attachments)
-        return free(state, NO_CHANGE)
+        return replace(self, attached={})(state, NO_CHANGE)
 
 
 def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> AttachLimits | None:
@@ -163,6 +189,7 @@ def attach_limits(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Att
         {node: frozenset(held) for node, held in attached.items()},
         snapshot,
         counts_attachments=rules.counts_attachments,
+        missing_drivers=rules.missing_drivers,
     )
 
 

@@ -9,6 +9,7 @@ from teamspawner.capacity.attaching import attach_limits
 from teamspawner.capacity.binding import binding
 from teamspawner.capacity.claims import needs
 from teamspawner.capacity.companions import Companions, companions
+from teamspawner.capacity.features import features
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
 from teamspawner.capacity.filters import Fit, fit, placement, ports
 from teamspawner.capacity.objects import Candidate, Node, NodeState, Pod, Snapshot
@@ -60,6 +61,7 @@ def prepare(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Context:
         zones(candidate, snapshot),
         spreading(pod, snapshot),
         companions(pod, snapshot, rules),
+        features(pod.spec, rules),
     ]
     used = tuple(f for f in found if f is not None)
     return Context(

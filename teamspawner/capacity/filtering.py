@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from teamspawner.capacity.objects import NodeState, Pod
@@ -35,6 +36,19 @@ class Filter(ABC):
     def local(self) -> bool:
         """True when its answer for a node depends on nothing on other nodes."""
         return True
+
+    @property
+    def looks(self) -> frozenset[str]:
+        """The tables of ``Storage`` that an answer follows from, the pod's own claims aside."""
+        return frozenset()
+
+    @property
+    def sort(self) -> Hashable:
+        """Equal for filters of one class that answer alike, the tables being the same.
+
+        None where whose pod it is matters.
+        """
+        return None
 
     @property
     def idle(self) -> bool:

@@ -18,7 +18,7 @@ from teamspawner.capacity.answers import Answers
 from teamspawner.capacity.held import Held, dated
 from teamspawner.capacity.judge import judge
 from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot
-from teamspawner.capacity.owner import Owner, claims_of
+from teamspawner.capacity.owner import Owner, Reaches, claims_of
 from teamspawner.capacity.place import best_of, put_on
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason, Status, Verdict
@@ -27,7 +27,8 @@ from teamspawner.capacity.view import View
 __all__ = ["FitIndex"]
 
 _SIZES = 256
-_PEOPLE = 64
+_PEOPLE = 256
+_REACHES = 64
 _FULL = 256
 _PODS = 1024
 
@@ -60,6 +61,7 @@ class FitIndex:
         self.rules = rules
         self._sizes: Held[Answers] = Held(_SIZES)
         self._people: Held[Owner] = Held(_PEOPLE)
+        self._reaches: Reaches = Held(_REACHES)
         self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
         self._chosen: Held[str] = Held(_FULL)
         self._pods: dict[int, _Known] = {}
@@ -76,8 +78,7 @@ class FitIndex:
         answers, owner = known.answers, known.owner
         answers.refresh(snapshot, view)
         owner.refresh(candidate, snapshot, view, answers)
-        found = owner.verdict(known.size, answers, snapshot) if owner.usable else None
-        return found or self._judge(candidate, snapshot)
+        return owner.verdict(known.size, answers, snapshot) or self._judge(candidate, snapshot)
 
     def warm(self, candidate: Candidate, snapshot: Snapshot) -> Iterator[None]:
         """Do beforehand what ``verdict`` would cost, in steps of some tenths of a millisecond.
@@ -118,7 +119,9 @@ class FitIndex:
         if answers is None:
             bare = Candidate(Pod("", EMPTY, replace(spec, volumes=())))
             answers = self._sizes.put(size, Answers(bare, self.rules))
-        owner = self._people.get(person) or self._people.put(person, Owner(self.rules))
+        owner = self._people.get(person)
+        if owner is None:
+            owner = self._people.put(person, Owner(self.rules, self._reaches))
         if len(self._pods) >= _PODS:
             self._pods.clear()
         known = self._pods[id(pod)] = _Known(pod, size, person, plain, answers, owner)

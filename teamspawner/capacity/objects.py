@@ -138,6 +138,8 @@ class PodSpec:
     spread: tuple[Spread, ...] = ()
     gates: tuple[str, ...] = ()
     resource_claims: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    """What it needs that a kubelet may lack; of a candidate only."""
     resident: bool = False
     """True for DaemonSet and static pods, which stay when a node is emptied."""
 
@@ -173,6 +175,8 @@ class Node:
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
     allocatable: Resources = field(default_factory=lambda: NOTHING)
+    features: frozenset[str] = frozenset()
+    """What its kubelet declares to have (``status.declaredFeatures``)."""
     ready: bool = True
     """The Ready condition; True while there is none, for nothing is known against the node.
 
@@ -327,6 +331,10 @@ class Storage:
     """
     migrated: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Node to the built-in drivers that its CSINode says a CSI driver has taken over."""
+    installed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Node to all CSI drivers on it, as its CSINode lists them."""
+    needed: frozenset[str] = frozenset()
+    """CSI drivers whose CSIDriver says ``preventPodSchedulingIfMissing: true``."""
     capacity_tracked: frozenset[str] = frozenset()
     """CSI drivers whose CSIDriver says ``storageCapacity: true``."""
     capacities: tuple[StorageCapacity, ...] = ()
@@ -365,3 +373,5 @@ class Snapshot:
     """The version of the last change to anything but nodes, the pods on them and waiting pods.
 
     A bound pod with required anti-affinity counts as such a change."""
+    epoch: int = 0
+    """Another one when such a pod came or went, or when ``changed`` forgot nodes that are gone."""

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+import operator
+from collections import ChainMap
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from teamspawner.capacity.answers import Answers
 from teamspawner.capacity.companions import Companions
-from teamspawner.capacity.context import Context, against, prepare
-from teamspawner.capacity.filtering import Reasons
+from teamspawner.capacity.context import Context, prepare
+from teamspawner.capacity.filtering import Filter
 from teamspawner.capacity.filters import Fit, Placement, Ports
-from teamspawner.capacity.held import Held, dated
+from teamspawner.capacity.held import Held
 from teamspawner.capacity.objects import Candidate, Snapshot
-from teamspawner.capacity.rejected import Joined
+from teamspawner.capacity.reach import Reach
 from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading
-from teamspawner.capacity.verdict import Status, Verdict
-from teamspawner.capacity.view import NOTHING_SEEN, Due, View
+from teamspawner.capacity.verdict import Verdict
+from teamspawner.capacity.view import View
 
-__all__ = ["Owner", "claims_of"]
+__all__ = ["Owner", "Reaches", "claims_of"]
 
-_SIZES = 256
-_MAY_END = frozenset({"NodeVolumeLimits", "VolumeRestrictions"})
-"""Filters about volumes of other pods: what they say may end with those pods, even where the
-scheduler calls it unresolvable because evicting them would not help at once."""
+Tables = tuple[object, ...]
+Reaches = Held[tuple[Tables, Reach]]
+"""Where volumes of one sort may go, for all people who have such ones."""
+
+_ANYWHERE = Reach(None)
 
 
 class Owner:
@@ -32,26 +35,20 @@ class Owner:
 
     Args:
         rules: The scheduler asked.
+        reaches: Shared by all owners.
 
     Attributes:
-        bad: Node name to the reasons that only this person's pods have there.
         usable: Whether the reasons can be kept node by node; only then are they.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, reaches: Reaches) -> None:
         self.rules = rules
-        self.bad: dict[str, Reasons] = {}
         self.usable = False
+        self._reaches = reaches
+        self._reach = _ANYWHERE
         self._ground: Hashable = None
-        self._context: Context | None = None
-        self._due = Due()
-        self._view = NOTHING_SEEN
-        self._revision = 0
-        self._doubtful = 0
-        self._passing = 0
-        self._verdicts: Held[tuple[tuple[int, int], Verdict]] = Held(_SIZES)
-
-    # --- following the cluster ----------------------------------------------------------
+        self._looks: frozenset[str] = frozenset()
+        self._tables: Tables = ()
 
     def catch_up(
         self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers
@@ -64,40 +61,29 @@ class Owner:
             view: Its nodes.
             answers: Those to the pod's size, at this snapshot.
         """
-        self._aim(candidate, snapshot, view, answers)
-        yield from self._asking(answers)
-
-    def _asking(self, answers: Answers) -> Iterator[None]:
-        while self._due:
-            for name in self._due.some():
-                self._ask(name)
-            yield
-        if answers.fits and len(self.bad) >= len(answers.fits) and not self._open(answers):
-            yield from answers.looking()
+        if self._aim(candidate, snapshot, view, answers):
+            yield from self._reach.asking(answers)
 
     def refresh(
         self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers
     ) -> None:
         """Bring the reasons up to date in one go."""
-        self._aim(candidate, snapshot, view, answers)
-        for _ in self._asking(answers) if self._due or self.bad else ():
-            pass
+        if self._aim(candidate, snapshot, view, answers):
+            for _ in self._reach.asking(answers):
+                pass
 
-    def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> None:
-        ground = (snapshot.cluster_version, snapshot.unseen, claims_of(candidate, snapshot))
-        if ground != self._ground:
+    def verdict(self, size: Hashable, answers: Answers, snapshot: Snapshot) -> Verdict | None:
+        """Return the verdict of both together; None when only judging in full can tell."""
+        return self._reach.verdict(size, answers, snapshot) if self.usable else None
+
+    def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> bool:
+        ground = (snapshot.epoch, snapshot.unseen, claims_of(candidate, snapshot))
+        if ground != self._ground or not _same(self._tables, _tables(snapshot, self._looks)):
             self._ground = ground
             self._prepare(candidate, snapshot, answers)
-            self._due = Due()
-            self._due.add(view.nodes if self._context is not None else ())
-        elif self._context is not None:
-            self._due.add(self._view.apart(view), self._renominated(answers))
-        self._view = view
+        return self._reach.aim(view, answers)
 
     def _prepare(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
-        self.bad = {}
-        self._doubtful = self._passing = 0
-        self._revision += 1
         context = prepare(candidate, snapshot, self.rules)
         own = tuple(f for f in context.filters if not isinstance(f, Placement | Ports | Fit))
         self.usable = (
@@ -107,78 +93,51 @@ class Owner:
             and not any(isinstance(f, Companions | Spreading) for f in own)
             and not any(isinstance(f, Restrictions) and f.disks for f in own)
         )
-        asked = self.usable and any(not f.idle for f in own)
-        nominated = answers.nominated
-        self._context = (
-            replace(context, filters=own, unsure=(), nominated=nominated) if asked else None
-        )
+        self._looks = frozenset[str]().union(*(f.looks for f in own))
+        self._tables = _tables(snapshot, self._looks)
+        asked = tuple(f for f in own if not f.idle) if self.usable else ()
+        alone = replace(context, filters=asked, unsure=(), nominated=answers.nominated)
+        self._reach = self._reach_of(alone, snapshot) if asked else _ANYWHERE
 
-    def _renominated(self, answers: Answers) -> Iterable[str]:
-        """Return the nodes whose nominated pods are others than before."""
-        assert self._context is not None
-        before, now = self._context.nominated, answers.nominated
-        if before is now or before == now:
-            return ()
-        self._context = replace(self._context, nominated=now)
-        return [n for n in {*before, *now} if before.get(n) != now.get(n)]
+    def _reach_of(self, context: Context, snapshot: Snapshot) -> Reach:
+        """Return where the volumes may go, as found for somebody with such ones, where one was."""
+        sort = _sort_of(context.filters)
+        if sort is None:
+            return Reach(context)
+        key = (sort, snapshot.epoch, snapshot.unseen)
+        known = self._reaches.get(key)
+        if known is None or not _same(known[0], self._tables):
+            known = self._reaches.put(key, (self._tables, Reach(context)))
+        return known[1]
 
-    def _ask(self, name: str) -> None:
-        state = self._view.nodes.get(name)
-        assert self._context is not None
-        reasons = () if state is None else against(state, self._context)
-        before = self.bad.get(name, ())
-        if reasons == before:
-            return
-        self._revision += 1
-        self._count(before, -1)
-        self._count(reasons, 1)
-        if reasons:
-            self.bad[name] = reasons
-        else:
-            del self.bad[name]
 
-    def _count(self, reasons: Reasons, sign: int) -> None:
-        self._doubtful += sign * any(reason.unknown for reason in reasons)
-        passing = any(each.resolvable or each.plugin in _MAY_END for each in reasons)
-        self._passing += sign * passing
+def _sort_of(filters: tuple[Filter, ...]) -> Hashable:
+    """Return what tells apart filters that answer otherwise; None where each answers for itself."""
+    sorts = tuple((type(each), each.sort) for each in filters)
+    return None if any(sort is None for _, sort in sorts) else sorts
 
-    # --- answering ----------------------------------------------------------------------
 
-    def verdict(self, size: Hashable, answers: Answers, snapshot: Snapshot) -> Verdict | None:
-        """Return the verdict of both together; None when only judging in full can tell."""
-        if not self.bad:
-            return answers.verdict(snapshot)
-        state = (answers.revision, self._revision)
-        held = self._verdicts.get(size)
-        if held is not None and held[0] == state:
-            return dated(held[1], snapshot)
-        found = self._joined(answers, snapshot)
-        if found is not None:
-            self._verdicts.put(size, (state, found))
-        return found
+def _tables(snapshot: Snapshot, names: frozenset[str]) -> Tables:
+    """Return what the filters look at besides nodes, and what decides whether there are any.
 
-    def _open(self, answers: Answers) -> bool:
-        return any(name not in self.bad for name in answers.fits)
+    What the hub adds of a home that is yet to be made lies before the cluster's table, and
+    is among the pod's own claims.
+    """
+    storage = snapshot.storage
+    always = (snapshot.namespaces, snapshot.extended_by_class, storage.attach_limits)
+    found = (*always, storage.classes, *(getattr(storage, name) for name in sorted(names)))
+    return tuple(table.maps[-1] if isinstance(table, ChainMap) else table for table in found)
 
-    def _joined(self, answers: Answers, snapshot: Snapshot) -> Verdict | None:
-        if self._doubtful:
-            return None
-        bad = self.bad.copy()
-        rejected = Joined(answers.rejected(), bad)
-        fits = tuple(name for name in answers.fits if name not in bad)
-        if fits:
-            count = sum(map(answers.room_of, fits))
-            return Verdict(Status.FITS_NOW, fits, count, rejected=rejected, as_of=snapshot.as_of)
-        if self._passing:
-            return None
-        found = answers.without_room(snapshot, bad)
-        return None if found is None else replace(found, rejected=rejected)
+
+def _same(some: Tables, others: Tables) -> bool:
+    """Tell whether tables are the very same: a table that changes becomes another one."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def claims_of(candidate: Candidate, snapshot: Snapshot) -> Hashable:
     """Return the pod's own claims and volumes: the hub may have put a home to be made there.
 
-    All other storage is as ``cluster_version`` says.
+    All other storage changes by whole tables.
     """
     storage, namespace = snapshot.storage, candidate.pod.namespace
     claims = [storage.claims.get((namespace, use.name)) for use in candidate.pod.spec.volumes]

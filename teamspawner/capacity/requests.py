@@ -138,7 +138,7 @@ def new_pod_requests(pod: PodResources, rules: Rules) -> Resources:
 
 def placed_pod_requests(pod: PodResources, rules: Rules) -> Resources:
     """Return what a pod on a node counts for, a resize under way included."""
-    if not rules.resize_status:
+    if not rules.resize_status or pod.settled:
         return new_pod_requests(pod, rules)
     if rules.resize_by_pod:
         return _by_pod(pod)

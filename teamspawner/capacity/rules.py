@@ -109,6 +109,16 @@ class Rules:
         return 34 <= self.minor <= 36
 
     @property
+    def declared_features(self) -> bool:
+        """What a pod needs of the kubelet counts (NodeDeclaredFeatures, on from 1.36)."""
+        return self.minor >= 36
+
+    @property
+    def missing_drivers(self) -> bool:
+        """A CSI driver may keep pods off nodes without it (VolumeLimitScaling, on from 1.37)."""
+        return self.minor >= 37
+
+    @property
     def attributes_classes(self) -> bool:
         """Volumes are told apart by VolumeAttributesClass (on from 1.34)."""
         return self.minor >= 34

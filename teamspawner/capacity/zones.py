@@ -6,6 +6,7 @@ Source: kube-scheduler plugin ``volumezone``.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from teamspawner.capacity.filtering import Change, Filter, Reasons
@@ -25,6 +26,10 @@ class Zones(Filter):
     """VolumeZone: the zone and region labels of bound volumes match the node's."""
 
     wanted: tuple[tuple[str, frozenset[str]], ...]
+
+    @property
+    def sort(self) -> Hashable:
+        return self.wanted
 
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return 2
+    if scenario.map is not None:
+        _tell_faults(scenario.map)
     plan = Plan(
         scenario,
         manifests(USUAL, NAMESPACE, ACCOUNT),
@@ -52,3 +54,14 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return error.code
     return 0
+
+
+def _tell_faults(text: str) -> None:
+    """Say what is wrong with the map; the demo starts all the same, and refuses everything."""
+    from teamspawner.errors import MapError
+    from teamspawner.map.load import load
+
+    try:
+        load(text)
+    except MapError as error:
+        print(f"the map is wrong, so every start is refused:\n{error}", file=sys.stderr)

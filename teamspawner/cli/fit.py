@@ -15,6 +15,7 @@ from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.refused import refusals
 from teamspawner.cli.words import instant
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.cluster.dump import utf8
@@ -44,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
     manifests = _all_manifests(args.filename, args.dump)
     snapshot, rules = seen.look(COMMAND, args)
     pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
+    for pod, (_, manifest) in zip(pods, manifests, strict=True):
+        for fault in refusals(manifest):
+            seen.tell(COMMAND, f"the API server would refuse {_name(pod)}: {fault}")
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
     print(_json(results, snapshot) if args.format == "json" else _text(results, snapshot))
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1

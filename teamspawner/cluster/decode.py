@@ -88,6 +88,7 @@ def node_of(found: wire.Node) -> objects.Node:
         ),
         unschedulable=bool(spec.unschedulable),
         allocatable=resources_of(tuple(sorted(allocatable.items()))),
+        features=frozenset(status.declared_features or ()),
         ready=all(c.status == "True" for c in status.conditions or () if c.type == "Ready"),
         created=_instant(born),
     )

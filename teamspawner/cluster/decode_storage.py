@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -154,8 +155,32 @@ def decode_class(source: Source) -> StorageClass:
     )
 
 
-def decode_attach_limits(source: Source) -> tuple[str, Resources, frozenset[str]]:
-    """Read a CSINode: its node, driver to most volumes where it says so, drivers taken over.
+class NodeDrivers(NamedTuple):
+    """The CSI drivers of one node.
+
+    Attributes:
+        name: The node.
+        limits: Driver to most volumes, where it says so.
+        migrated: Built-in drivers that have been taken over.
+        installed: All CSI drivers.
+    """
+
+    name: str
+    limits: Resources
+    migrated: frozenset[str]
+    installed: frozenset[str]
+
+
+class Driver(NamedTuple):
+    """A CSI driver: whether it tracks capacity, and keeps pods off nodes without it."""
+
+    name: str
+    tracked: bool
+    needed: bool
+
+
+def decode_attach_limits(source: Source) -> NodeDrivers:
+    """Read a CSINode.
 
     Raises:
         ObjectError: When it cannot be read.
@@ -169,18 +194,23 @@ def decode_attach_limits(source: Source) -> tuple[str, Resources, frozenset[str]
     }
     meta = meta_of(found.metadata)
     migrated = notes(meta).get(_MIGRATED, "").split(",")
-    return meta.name or "", limits, frozenset(migrated) - {""}
+    installed = frozenset(driver.name or "" for driver in drivers)
+    return NodeDrivers(meta.name or "", limits, frozenset(migrated) - {""}, installed)
 
 
-def decode_tracked(source: Source) -> str | None:
-    """Read a CSIDriver: its name when it tracks storage capacity, else None.
+def decode_driver(source: Source) -> Driver:
+    """Read a CSIDriver.
 
     Raises:
         ObjectError: When it cannot be read.
     """
     found = read(source, stored.CSIDriver)
-    name = meta_of(found.metadata).name
-    return name if found.spec and found.spec.storage_capacity else None
+    spec = found.spec or stored.CSIDriverSpec()
+    return Driver(
+        meta_of(found.metadata).name or "",
+        bool(spec.storage_capacity),
+        bool(spec.prevent_pod_scheduling_if_missing),
+    )
 
 
 def decode_capacity(source: Source) -> StorageCapacity:

@@ -20,7 +20,6 @@ from teamspawner.capacity.objects import (
     Node,
     NodeState,
     Pod,
-    Resources,
     Snapshot,
     Storage,
     StorageCapacity,
@@ -202,9 +201,9 @@ class _Build:
     claims: dict[tuple[str, str], Claim] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     classes: dict[str, StorageClass] = field(default_factory=dict)
-    limits: dict[str, Resources] = field(default_factory=dict)
-    migrated: dict[str, frozenset[str]] = field(default_factory=dict)
+    drivers: list[storage.NodeDrivers] = field(default_factory=list)
     tracked: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
     capacities: list[StorageCapacity] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     namespaces: dict[str, Labels] = field(default_factory=dict)
@@ -219,9 +218,11 @@ class _Build:
         else:
             self.waiting.append(found.candidate())
 
-    def csi_node(self, name: str, limits: Resources, migrated: frozenset[str]) -> None:
-        """Take in a CSINode."""
-        self.limits[name], self.migrated[name] = limits, migrated
+    def driver(self, found: storage.Driver) -> None:
+        """Take in a CSIDriver."""
+        for told, names in ((found.tracked, self.tracked), (found.needed, self.needed)):
+            if told:
+                names.add(found.name)
 
     def node(self, found: Node) -> None:
         """Take in a node."""
@@ -237,8 +238,8 @@ def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> 
         ("persistentvolumeclaims", lambda raw: _claim(build, storage.decode_claim(raw))),
         ("persistentvolumes", lambda raw: _volume(build, storage.decode_volume(raw))),
         ("storageclasses", lambda raw: _class(build, storage.decode_class(raw))),
-        ("csinodes", lambda raw: build.csi_node(*storage.decode_attach_limits(raw))),
-        ("csidrivers", lambda raw: build.tracked.add(storage.decode_tracked(raw) or "")),
+        ("csinodes", lambda raw: build.drivers.append(storage.decode_attach_limits(raw))),
+        ("csidrivers", lambda raw: build.driver(storage.decode_driver(raw))),
         ("csistoragecapacities", lambda raw: build.capacities.append(storage.decode_capacity(raw))),
         ("volumeattachments", lambda r: build.attachments.append(storage.decode_attachment(r))),
         ("namespaces", lambda raw: build.namespaces.update([storage.decode_namespace(raw)])),
@@ -291,9 +292,11 @@ def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
             claims=build.claims,
             volumes=build.volumes,
             classes=build.classes,
-            attach_limits=build.limits,
-            migrated=build.migrated,
-            capacity_tracked=frozenset(build.tracked - {""}),
+            attach_limits={each.name: each.limits for each in build.drivers},
+            migrated={each.name: each.migrated for each in build.drivers},
+            installed={each.name: each.installed for each in build.drivers},
+            needed=frozenset(build.needed),
+            capacity_tracked=frozenset(build.tracked),
             capacities=tuple(build.capacities),
             attachments=tuple(build.attachments),
         ),

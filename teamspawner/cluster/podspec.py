@@ -58,6 +58,7 @@ class _Rest(msgspec.Struct, frozen=True):
     spread: tuple[objects.Spread, ...]
     gates: tuple[str, ...]
     resource_claims: tuple[str, ...]
+    features: tuple[str, ...]
     resident: bool
 
 
@@ -165,8 +166,23 @@ def _rest(
         spread=_spread(bytes(spec.topology_spread_constraints)),
         gates=tuple(gate.name or "" for gate in spec.scheduling_gates or ()),
         resource_claims=tuple(claim.name or "" for claim in spec.resource_claims or ()),
+        features=() if placed else tuple(_features(spec)),
         resident=resident,
     )
+
+
+def _features(spec: wire.PodSpec) -> Iterable[str]:
+    """Return what the scheduler infers that a kubelet must have (``InferForScheduling``)."""
+    rules = (
+        rule
+        for container in (*(spec.init_containers or ()), *(spec.containers or ()))
+        if (raw := bytes(container.restart_policy_rules)) not in _ABSENT
+        for rule in read(raw, list[wire.RestartRule])
+    )
+    if any(rule.action == "RestartAllContainers" for rule in rules):
+        yield "RestartAllContainersOnContainerExits"
+    if spec.host_network and spec.host_users is False:
+        yield "UserNamespacesHostNetworkSupport"
 
 
 def _host_ports(spec: wire.PodSpec, rules: Rules) -> tuple[HostPort, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,13 +30,32 @@ OTHERS: Mapping[str, Read] = {
     "persistentvolumes": storage.decode_volume,
     "storageclasses": storage.decode_class,
     "csinodes": storage.decode_attach_limits,
-    "csidrivers": storage.decode_tracked,
+    "csidrivers": storage.decode_driver,
     "csistoragecapacities": storage.decode_capacity,
     "volumeattachments": storage.decode_attachment,
     "namespaces": storage.decode_namespace,
     "deviceclasses": storage.decode_served,
 }
 """Plural names of the kinds besides nodes and pods that a verdict may need, and who reads them."""
+
+
+_STORED: Mapping[str, Callable[[Iterable[Any]], dict[str, Any]]] = {
+    "persistentvolumeclaims": lambda held: {"claims": {(c.namespace, c.name): c for c in held}},
+    "persistentvolumes": lambda held: {"volumes": {v.name: v for v in held}},
+    "storageclasses": lambda held: {"classes": {c.name: c for c in held}},
+    "csinodes": lambda held: {
+        "attach_limits": {each.name: each.limits for each in held},
+        "migrated": {each.name: each.migrated for each in held},
+        "installed": {each.name: each.installed for each in held},
+    },
+    "csidrivers": lambda held: {
+        "needed": frozenset(each.name for each in held if each.needed),
+        "capacity_tracked": frozenset(each.name for each in held if each.tracked),
+    },
+    "csistoragecapacities": lambda held: {"capacities": tuple(held)},
+    "volumeattachments": lambda held: {"attachments": tuple(held)},
+}
+"""The kinds about volumes, and the fields of ``Storage`` that each makes."""
 
 
 @dataclass(slots=True)
@@ -61,6 +80,7 @@ class State:
     _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
     _repelling: int = 0
+    _forgot: int = 0
     _waiting_version: int = -1
     _last: Snapshot = field(default_factory=lambda: Snapshot(nodes={}))
     _last_of: int = -1
@@ -136,8 +156,9 @@ class State:
 
     def lost(self, kind: str) -> None:
         """Note that a kind may not be seen any more; what was held of it is forgotten."""
-        if kind in self._others:
+        if self._others.get(kind):
             self._others[kind].clear()
+            self._dirty_kinds.add(kind)
         if kind not in self.unseen:
             self.unseen.add(kind)
             self._dirty_kinds.update({"unseen", kind} & {"unseen", *OTHERS})
@@ -193,6 +214,7 @@ class State:
             extended_by_class=self._extended(),
             changed=self._changed.copy(),
             cluster_version=cluster_version,
+            epoch=self.pods.repelling + self._forgot,
         )
         self._dirty_kinds.clear()
         self._last_of = self.version
@@ -220,6 +242,7 @@ class State:
             self._changed[name] = self.version
         if len(self._changed) > 2 * len(self._states) + _FORGOTTEN:
             self._changed = {n: v for n, v in self._changed.items() if n in self._states}
+            self._forgot += 1
         return bool(dirty)
 
     def _note_stranded(self, name: str, *, seen: bool) -> None:
@@ -232,19 +255,11 @@ class State:
             self._stranded.pop(name, None)
 
     def _storage(self) -> Storage:
-        held, last = self._others, self._last.storage
-        if not self._dirty_kinds - {"unseen", "namespaces", "deviceclasses"} and self._last_of >= 0:
-            return last
-        return Storage(
-            claims={(c.namespace, c.name): c for c in held["persistentvolumeclaims"].values()},
-            volumes={v.name: v for v in held["persistentvolumes"].values()},
-            classes={c.name: c for c in held["storageclasses"].values()},
-            attach_limits={name: limits for name, limits, _ in held["csinodes"].values()},
-            migrated={name: drivers for name, _, drivers in held["csinodes"].values()},
-            capacity_tracked=frozenset(name for name in held["csidrivers"].values() if name),
-            capacities=tuple(held["csistoragecapacities"].values()),
-            attachments=tuple(held["volumeattachments"].values()),
-        )
+        """Return what is known of volumes; kinds that did not change stay the same tables."""
+        parts: dict[str, Any] = {}
+        for kind in self._dirty_kinds & _STORED.keys():
+            parts |= _STORED[kind](self._others[kind].values())
+        return replace(self._last.storage, **parts) if parts else self._last.storage
 
     def _namespaces(self) -> Mapping[str, Mapping[str, str]]:
         if "namespaces" not in self._dirty_kinds:

@@ -66,6 +66,13 @@ class Container(Wire, rename="camel"):
     resources: Amounts | None = None
     ports: list[Port] | None = None
     restart_policy: Text = None
+    restart_policy_rules: Raw = Raw()
+
+
+class RestartRule(Wire):
+    """What happens when a container ends in some way."""
+
+    action: Text = None
 
 
 class ClaimSource(Wire, rename="camel"):
@@ -111,6 +118,7 @@ class PodSpec(Wire, rename="camel"):
     overhead: Quantities = None
     resources: Amounts | None = None
     host_network: bool | None = None
+    host_users: bool | None = None
     scheduling_gates: list[Named] | None = None
     resource_claims: list[Named] | None = None
 
@@ -172,6 +180,7 @@ class NodeStatus(Wire):
     allocatable: Quantities = None
     capacity: Quantities = None
     conditions: list[Condition] | None = None
+    declared_features: Names = field(default=None, name="declaredFeatures")
 
 
 class NodeMeta(Meta, rename="camel"):

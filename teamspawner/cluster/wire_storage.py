@@ -156,6 +156,7 @@ class CSIDriverSpec(Wire, rename="camel"):
     """A driver's specification."""
 
     storage_capacity: bool | None = None
+    prevent_pod_scheduling_if_missing: bool | None = None
 
 
 class CSIDriver(Wire):

@@ -17,7 +17,7 @@ from teamspawner.capacity.verdict import Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.hub import metrics
 from teamspawner.hub.devices import check
-from teamspawner.hub.known import Known
+from teamspawner.hub.known import UNLISTED, Known
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
@@ -77,6 +77,8 @@ class Gate:
         await self._make(desk.plan(person, self._known.scene(profiles)))
         listing = await shared.turns.work(desk.listed(person, self._known.scene(profiles)))
         metrics.offered(listing.offers)
+        if self._known.unlisted:
+            return replace(listing, notice=listing.notice or UNLISTED)
         return listing
 
     async def _make(self, plan: tuple[Choice, ...]) -> None:
@@ -116,11 +118,17 @@ class Gate:
         try:
             choices = shared.desk(self._spawner).resolve(person, options, scene)
         except ChoiceError as error:
-            raise Refusal.of(error) from None
+            raise self._refusal(error) from None
         await self._known.shapes().make(choices)
         if any(self._is_scarce(choice) for choice in choices):
             raise OpenPage
         return options
+
+    def _refusal(self, error: ChoiceError) -> Refusal:
+        """What is not theirs may be one of the profiles that could not be listed."""
+        if error.status == 403 and self._known.unlisted:
+            return Refusal(503, "profiles", UNLISTED)
+        return Refusal.of(error)
 
     async def profiles(self) -> list[dict[str, Any]]:
         """What this person may have, as KubeSpawner's own form and fancy-profiles show it."""
@@ -141,7 +149,7 @@ class Gate:
         try:
             choice = await self._choose(raw, person)
         except ChoiceError as error:
-            raise Refusal.of(error) from None
+            raise self._refusal(error) from None
         self.choice, self.wait_s = choice, self._wait_s(choice)
         if person.admin:
             self._spawner.log.warning(

@@ -17,12 +17,15 @@ from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.map.groups import is_member
 from teamspawner.offers.choices import plain_pod
-from teamspawner.offers.desk import BROKEN
 from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.notices import BROKEN
 from teamspawner.offers.profiles import may_see
 from teamspawner.offers.scene import Scene
 
-__all__ = ["Known"]
+__all__ = ["UNLISTED", "Known"]
+
+UNLISTED = "A part of what may be started cannot be listed now; tell the people who run this hub."
+"""For the page, and for who asks for what may be in that part."""
 
 MOST_TOLD = 200
 _TOLD: set[str] = set()
@@ -30,10 +33,15 @@ _TOLD: set[str] = set()
 
 
 class Known:
-    """Gathers what one decision is made from, anew for each decision."""
+    """Gathers what one decision is made from, anew for each decision.
+
+    Attributes:
+        unlisted: Whether the admin's own profiles could not be listed when last asked for.
+    """
 
     def __init__(self, spawner: Any) -> None:
         self._spawner = spawner
+        self.unlisted = False
         self._pods: Pods | None = None
 
     def scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
@@ -88,16 +96,22 @@ class Known:
     async def profiles(self) -> list[dict[str, Any]] | None:
         """The admin's own profiles for this person; None when the admin set none at all.
 
+        None of them beside a map when the admin's function fails: tiers are still to be had.
+
         Raises:
-            Refusal: 503, when the admin's function fails or lists what is no profile.
+            Refusal: 503, when it fails or lists what is no profile, and there is no map.
         """
+        self.unlisted = False
         if not self._spawner.admin_profiles:
             return None
         try:
             return await self._own_profiles(self._spawner.admin_profiles)
         except Exception as error:  # noqa: BLE001 - the admin's own function may raise anything
             self._tell_broken(error)
-            raise Refusal(503, "profiles", BROKEN) from None
+            self.unlisted = True
+        if self.shared().desk(self._spawner).map is None:
+            raise Refusal(503, "profiles", BROKEN)
+        return []
 
     async def _own_profiles(self, found: Any) -> list[dict[str, Any]]:
         spawner = self._spawner

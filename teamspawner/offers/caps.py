@@ -178,10 +178,10 @@ class Tally:
                 continue
             self._part()
             for entry in before:
-                self._take(entry, -1)
+                self._take(entry, entry.held.negative())
                 self._tokens.discard(entry.token)
             for entry in entries:
-                self._take(entry, 1)
+                self._take(entry, entry.held)
                 self._tokens.add(entry.token)
             if entries:
                 self._counted[name] = entries
@@ -207,8 +207,7 @@ class Tally:
             _add(people, (entry.team, entry.person), entry.held)
         return Usage(teams, people, self._tokens | {entry.token for entry in others})
 
-    def _take(self, entry: _Entry, sign: int) -> None:
-        held = entry.held if sign > 0 else entry.held.negative()
+    def _take(self, entry: _Entry, held: Held) -> None:
         _add(self._teams, entry.team, held)
         _add(self._people, (entry.team, entry.person), held)
 

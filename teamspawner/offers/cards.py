@@ -102,7 +102,8 @@ def _summary(right: Right, offer: Offer) -> str:
     if variant.kind is not Kind.NONE:
         parts.append(_device(right))
     told = " · ".join(parts)
-    return f"per GPU: {told}" if per_gpu and len(variant.counts) > 1 else told
+    each = "slice" if variant.kind is Kind.MIG else "GPU"
+    return f"per {each}: {told}" if per_gpu and len(variant.counts) > 1 else told
 
 
 def _device(right: Right) -> str:
@@ -154,7 +155,8 @@ def _gpus(offers: Sequence[Offer], right: Right, moment: Moment) -> Option | Non
                 default=count == _count(offers[0]),
             )
         )
-    return Option("gpus", "GPUs", tuple(choices))
+    label = "Slices" if right.found.variant.kind is Kind.MIG else "GPUs"
+    return Option("gpus", label, tuple(choices))
 
 
 def _note(offer: Offer, right: Right, moment: Moment) -> str:

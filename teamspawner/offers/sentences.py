@@ -32,6 +32,8 @@ _NEVER = {
     "NodeUnschedulable": "The machines for this are under maintenance.",
     "NodeName": "The machine for this is gone.",
     "VolumeZone": "Your disk is in another zone than the machines that could take this.",
+    "NodeVolumeLimits": "The disk for this cannot be had on any machine that could take this.",
+    "NodeDeclaredFeatures": "The machines are too old for what this asks of them.",
     "VolumeBinding": "The disk for this cannot be had on any machine that could take this.",
     "DynamicResources": "The devices for this cannot be had.",
     "PodTopologySpread": "The rules for spreading servers leave no machine for this.",

@@ -77,8 +77,8 @@ def sizes(offer: Offer) -> tuple[tuple[str, str], ...]:
 
 
 def line(sizes: tuple[tuple[str, str], ...]) -> str:
-    """The sizes in one short line, to follow a title: `` · CPU 7 · 55 GiB``."""
-    return "".join(f" · CPU {text}" if name == "CPU" else f" · {text}" for name, text in sizes)
+    """The sizes in one short line, to follow a title: `` · 7 CPU · 55 GiB``."""
+    return "".join(f" · {text} CPU" if name == "CPU" else f" · {text}" for name, text in sizes)
 
 
 def _span(requests: Resources, limits: Resources, name: str, show: object) -> str:

@@ -109,6 +109,20 @@ def test_the_same_thing_for_another_team_goes_before_another_thing_of_the_same_t
     assert named_for(BUSY, other, elsewhere) == ("full", "two")
 
 
+def test_of_the_same_thing_that_of_the_same_team_is_named():
+    own, elsewhere = an_offer("full"), an_offer("full", team="two")
+    assert named_for(BUSY, own, elsewhere) == named_for(BUSY, elsewhere, own) == ("full",)
+
+
+def test_what_the_same_team_has_goes_before_what_is_nearer():
+    others = an_offer("near", team="two"), an_offer("far", cpu=64)
+    assert named_for(BUSY, *others) == ("far",)
+
+
+def test_a_thing_without_a_team_is_named_without_one():
+    assert named_for(BUSY, an_offer("full", team=None)) == ("full",)
+
+
 def test_another_thing_of_another_team_is_named_without_the_team():
     found = with_alternatives([BUSY, an_offer("other", team="two")])[0].alternative
     assert (found.options, found.title) == ({}, "Other")
@@ -122,6 +136,11 @@ def test_an_own_profile_has_no_team_to_name():
 def test_what_failed_is_never_its_own_alternative():
     assert nearest(BUSY, [an_offer("full")]) is None
     assert nearest(BUSY, [an_offer("full"), an_offer("other")]).slug == "other"
+    assert nearest(BUSY, [an_offer("full"), an_offer("full", team="two")]).options == {
+        "team": "two"
+    }
+    assert nearest(GPU_BUSY, [an_offer("a100", tier="gpu", gpus=1)]).options == {"gpus": "1"}
+    assert nearest(BUSY, [an_offer("coming", Status.NODE_COMING, startable=True)]) is None
 
 
 def test_while_what_failed_still_seems_to_fit_only_what_asks_for_less_is_named():

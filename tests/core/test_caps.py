@@ -58,9 +58,9 @@ def test_a_pod_that_asks_for_nothing_is_a_server_all_the_same():
 def test_only_the_hubs_namespaces_are_counted():
     ours, theirs = a_server("bob"), a_pod({}, labels=a_server("eve").labels, namespace="other")
     everywhere, snapshot = counted(a_state(a_node(), ours, theirs))
-    assert everywhere.usage(snapshot).of("physics", "bob").team.servers == 2
     here, _ = counted(a_state(a_node(), ours, theirs), namespaces=frozenset({"default"}))
-    assert here.usage(snapshot).of("physics", "bob").team.servers == 1
+    found = [tally.usage(snapshot).people.keys() for tally in (everywhere, here)]
+    assert found == [{("physics", "bob"), ("physics", "eve")}, {("physics", "bob")}]
 
 
 def test_waiting_and_stranded_pods_count_beside_those_on_nodes():
@@ -88,6 +88,14 @@ def test_a_change_of_one_node_counts_that_node_anew():
     tally.follow(["n1", "n2"], {})
     assert tally.usage(a_snapshot()) == Usage({}, {}, set())
     assert snapshot.nodes
+
+
+def test_what_was_told_of_a_moment_stays_as_it_was_told():
+    tally, snapshot = counted(a_state(a_node(), a_server("bob", start="a")))
+    told = tally.usage(snapshot)
+    tally.follow(["n1"], {})
+    assert told == Usage({"physics": ONE}, {("physics", "bob"): ONE}, {"a"})
+    assert tally.usage(a_snapshot()).with_reservations([]) == Usage({}, {}, set())
 
 
 def test_a_start_under_way_counts_until_its_pod_is_seen():
@@ -133,6 +141,10 @@ def test_each_cap_counts_what_it_is_about():
         Cap("cpu", 20_000, 5000, 2000),
         Cap("memory", 8 * GIB, 6 * GIB, GIB),
     )
+
+
+def test_what_the_map_does_not_cap_is_not_capped():
+    assert caps_of(team_of("limits: {}"), Holder(Held(), Held()), {"cpu": 1, "memory": 1}, 1) == ()
 
 
 def test_a_cap_on_what_is_not_asked_for_does_not_apply():

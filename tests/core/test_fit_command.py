@@ -395,3 +395,25 @@ DISK = {"ephemeral-storage": "1Gi"}
 def test_the_sentence_names_what_stands_in_the_way(run, ours, cluster, said):
     _, out, _ = run(ours, a_list(*cluster), options=["--format", "json"])
     assert results(out)[0]["sentence"] == said
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"requests": {GPU: 1}}, f"{GPU} is requested without the same limit"),
+        ({"requests": {GPU: 1}, "limits": {GPU: 2}}, f"{GPU} is requested without the same limit"),
+        ({"limits": {GPU: "500m"}}, f"a part of one {GPU} is requested"),
+        ({"requests": {"cpu": 2}, "limits": {"cpu": 1}}, "more cpu is requested than its limit"),
+        ({"requests": {"hugepages-2Mi": "2Mi"}}, "hugepages-2Mi is requested without the same"),
+        ({"requests": {"memory": -1}}, "less than no memory is requested"),
+        ({"requests": {"cpu": 1}, "limits": {"cpu": 2, GPU: 1}}, ""),
+        ({"requests": {"cpu": None}, "limits": None}, ""),
+    ],
+)
+def test_a_pod_that_the_api_server_would_refuse_is_told_on_standard_error(run, resources, said):
+    ours = {"kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c"}]}}
+    ours["spec"]["containers"][0]["resources"] = resources
+    _, out, err = run(ours, a_list(node(gpu=2)), options=["--format", "json"])
+    assert len(results(out)) == 1
+    assert f"the API server would refuse default/a: spec.containers[0]: {said}" in err or not said
+    assert bool(err) == bool(said)

@@ -505,3 +505,36 @@ def test_a_built_in_disk_is_reached_by_the_csi_drivers_label_where_it_was_taken_
         for more in ((), (csi_node,))
     ]
     assert fits == [True, False, False, True]
+
+
+RESTARTS = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("ours", "feature"),
+    [
+        (
+            pod(containers=[{**container(cpu=1), "restartPolicyRules": [RESTARTS]}]),
+            "RestartAllContainersOnContainerExits",
+        ),
+        (
+            pod(cpu=1, spec={"hostNetwork": True, "hostUsers": False}),
+            "UserNamespacesHostNetworkSupport",
+        ),
+    ],
+    ids=["restart-all", "user-namespaces-on-the-host-network"],
+)
+def test_from_1_36_a_node_must_declare_what_the_pod_needs_of_it(ours, feature):
+    able = node("able")
+    able["status"]["declaredFeatures"] = [feature, "Other"]
+    cluster = [able, node("b")]
+    assert judged(cluster, ours, version="1.35").nodes == ("able", "b")
+    verdict = judged(cluster, ours, version="1.36")
+    assert verdict.nodes == ("able",)
+    assert why(verdict, "b") == ["node(s) didn't match Pod's required features"]
+    assert verdict.rejected["b"][0].detail == feature
+
+
+def test_a_container_that_is_restarted_alone_needs_nothing_of_the_node():
+    alone = {**container(cpu=1), "restartPolicyRules": [{**RESTARTS, "action": "Restart"}]}
+    assert judged([node()], pod(containers=[alone]), version="1.37").nodes == ("a",)

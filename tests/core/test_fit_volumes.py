@@ -339,3 +339,28 @@ def test_of_azures_disks_only_managed_ones_count_for_the_csi_driver(kind, nodes)
     there = pod("x", on="a", cpu=1, spec=uses("theirs"))
     cluster = [node(), limits, *claims, azure("one", "theirs"), azure("two", "home"), there]
     assert judged(cluster, pod(cpu=1, spec=uses("home"))).nodes == nodes
+
+
+MUST_BE_THERE = {
+    "kind": "CSIDriver",
+    "metadata": {"name": "disk.example.com"},
+    "spec": {"preventPodSchedulingIfMissing": True},
+}
+
+
+def test_from_1_37_a_driver_may_keep_pods_off_nodes_without_it():
+    cluster = [node("a"), node("b"), CSI_NODE, MUST_BE_THERE, *BOUND]
+    assert judged(cluster, ours(), version="1.36").nodes == ("a", "b")
+    verdict = judged(cluster, ours(), version="1.37")
+    assert verdict.nodes == ("a",)
+    assert why(verdict, "b") == ["disk.example.com CSI driver is not installed on the node"]
+    nowhere = judged([node("b"), MUST_BE_THERE, *BOUND], ours(), version="1.37")
+    assert nowhere.status is Status.NEVER
+
+
+def test_whether_a_driver_keeps_pods_off_may_not_be_known():
+    cluster = [node("b"), *BOUND]
+    assert judged(cluster, ours(), version="1.37").nodes == ("b",)
+    unseen = judged(cluster, ours(), version="1.37", unseen="csidrivers")
+    assert unseen.status is Status.UNKNOWN
+    assert judged(cluster, ours(), version="1.36", unseen="csidrivers").nodes == ("b",)

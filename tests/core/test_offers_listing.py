@@ -629,7 +629,8 @@ def test_tiers_and_own_profiles_stand_side_by_side_and_a_tiers_slug_is_the_tiers
 
 
 def test_a_broken_map_shows_nothing_and_says_whom_to_tell():
-    from teamspawner.offers.desk import BROKEN, Desk
+    from teamspawner.offers.desk import Desk
+    from teamspawner.offers.notices import BROKEN
 
     listing = Desk(None, broken=True).listing(a_person(), own_scene([OWN], a_node()))
     assert (listing.cards, listing.notice) == ((), BROKEN)
@@ -715,3 +716,18 @@ def test_who_asks_while_a_large_cluster_is_read_is_answered_in_full():
     assert desk.listing(person, now) == a_desk().listing(person, now)
     assert list(steps) == []
     assert desk.listing(person, now) == a_desk().listing(person, now)
+
+
+def test_parts_of_a_device_are_called_slices():
+    labels = A100 | {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb"}
+    node = a_node(cpu=64, memory=256, devices={GPU: 7}, labels=labels)
+    text = tier_map(
+        "{gpu: {counts: [1, 2], kinds: [mig, whole]}, per_gpu: {cpu: 1, memory: 1Gi}}",
+        "groups: ['*'], tiers: [t]",
+    )
+    (card,) = listed(node, text=text).cards
+    assert card.options[0].label == "Slices"
+    assert card.summary.startswith("per slice: 1 CPU · 1 GiB")
+    (whole,) = listed(gpu_node(), text=text).cards
+    assert whole.options[0].label == "GPUs"
+    assert whole.summary.startswith("per GPU: ")

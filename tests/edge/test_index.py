@@ -301,3 +301,139 @@ def test_nodes_that_differ_in_a_label_asked_for_are_told_apart():
     asked = Candidate(Pod("default", {}, PodSpec({"cpu": 1}, node_selector={"pool": "a"})))
     assert FitIndex(RULES).verdict(asked, state.snapshot(None)).nodes == ("n1", "n3")
     assert judge(asked, state.snapshot(None), RULES).nodes == ("n1", "n3")
+
+
+@pytest.mark.parametrize("seed", range(110, 118))
+def test_a_verdict_stays_what_it_was_when_the_cluster_changes(seed):
+    world, index = World(seed), FitIndex(RULES)
+    told = []
+    for _ in range(3):
+        snapshot = world.state.snapshot(None)
+        told += [(each, snapshot, index.verdict(each, snapshot)) for each in world.candidates]
+        world.disturb()
+    for each, snapshot, verdict in told:
+        assert comparable(verdict) == comparable(judge(each, snapshot, RULES))
+
+
+@pytest.mark.parametrize("seed", range(118, 126))
+def test_who_asks_about_a_moment_ago_is_answered_for_that_moment(seed):
+    world, index = World(seed), FitIndex(RULES)
+    snapshots = []
+    for _ in range(4):
+        snapshots.append(world.state.snapshot(None))
+        world.disturb()
+    for snapshot in (*reversed(snapshots), *snapshots[::2], *snapshots):
+        for each in world.candidates:
+            found = index.verdict(each, snapshot)
+            assert comparable(found) == comparable(judge(each, snapshot, RULES))
+
+
+def zoned(nodes: int) -> State:
+    """A state with nodes in two zones, and four homes bound to volumes of a zone each."""
+    state = State(RULES)
+    key = "topology.kubernetes.io/zone"
+    for number in range(nodes):
+        state.put_node(json.dumps(a_node(f"n{number:04}", labels={key: "ab"[number % 2]})))
+    receivers = {k: receiver_for(k, state, lambda _: None) for k in KINDS}
+    for number, zone in enumerate("aabb"):
+        name = f"home-{number}"
+        rule = {"matchExpressions": [{"key": key, "operator": "In", "values": [zone]}]}
+        spec = {"csi": {"driver": "d", "volumeHandle": name}}
+        spec["claimRef"] = {"name": name, "namespace": "default", "uid": name}
+        spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": [rule]}}
+        volume = {"kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
+        notes = {"pv.kubernetes.io/bind-completed": "yes"}
+        meta = {"name": name, "namespace": "default", "uid": name, "annotations": notes}
+        claim = {"metadata": meta, "spec": {"volumeName": name}}
+        for kind, item in (("persistentvolumes", volume), ("persistentvolumeclaims", claim)):
+            receivers[kind].event(json.dumps({"type": "ADDED", "object": item}).encode())
+    for kind in KINDS:
+        state.seen(kind)
+    return state
+
+
+def at_home(number: int) -> Candidate:
+    spec = PodSpec({"cpu": 1}, volumes=(VolumeUse("claim", f"home-{number}"),))
+    return Candidate(Pod("default", {"who": str(number)}, spec))
+
+
+def test_people_whose_disks_reach_the_same_nodes_are_asked_for_once():
+    state, index = zoned(600), FitIndex(RULES)
+    snapshot = state.snapshot(None)
+    steps = [len(list(index.warm(at_home(number), snapshot))) for number in range(4)]
+    assert steps[0] > steps[1]  # the size, and what reaches the first zone
+    assert steps[2] > steps[3] == steps[1] == 0
+    for number in range(4):
+        found = index.verdict(at_home(number), snapshot)
+        assert len(found.nodes) == 300
+        assert comparable(found) == comparable(judge(at_home(number), snapshot, RULES))
+
+
+def test_a_home_costs_nothing_more_when_other_disks_come_and_go():
+    state, index = zoned(600), FitIndex(RULES)
+    list(index.warm(at_home(0), state.snapshot(None)))
+    assert state.drop_other("persistentvolumes", "/home-3")
+    assert list(index.warm(at_home(0), state.snapshot(None))) == []
+    assert state.drop_other("persistentvolumes", "/home-0")
+    snapshot = state.snapshot(None)
+    found = index.verdict(at_home(0), snapshot)
+    assert comparable(found) == comparable(judge(at_home(0), snapshot, RULES))
+    assert found.status is not Status.FITS_NOW
+
+
+def to_be_made(**storage_class: object) -> State:
+    """A state with nodes in two zones, and homes that wait for their pods to be made."""
+    state = State(RULES)
+    for number in range(600):
+        zone = {"topology.kubernetes.io/zone": "ab"[number % 2]}
+        state.put_node(json.dumps(a_node(f"n{number:04}", labels=zone)))
+    receivers = {k: receiver_for(k, state, lambda _: None) for k in KINDS}
+    made = {"metadata": {"name": "fast"}, "provisioner": "d", **storage_class}
+    made["volumeBindingMode"] = "WaitForFirstConsumer"
+    receivers["storageclasses"].event(json.dumps({"type": "ADDED", "object": made}).encode())
+    for number in range(4):
+        meta = {"name": f"home-{number}", "namespace": "default", "uid": f"u{number}"}
+        spec = {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
+        claim = {"metadata": meta, "spec": spec}
+        told = json.dumps({"type": "ADDED", "object": claim}).encode()
+        receivers["persistentvolumeclaims"].event(told)
+    for kind in KINDS:
+        state.seen(kind)
+    return state
+
+
+IN_ZONE_A = [{"matchLabelExpressions": [{"key": "topology.kubernetes.io/zone", "values": ["a"]}]}]
+
+
+@pytest.mark.parametrize(
+    ("more", "nodes", "asked_once"),
+    [
+        pytest.param({}, 600, False, id="made-anywhere"),
+        pytest.param({"allowedTopologies": IN_ZONE_A}, 300, True, id="made-in-one-zone"),
+    ],
+)
+def test_homes_that_are_yet_to_be_made_are_asked_for_once_if_at_all(more, nodes, asked_once):
+    state, index = to_be_made(**more), FitIndex(RULES)
+    snapshot = state.snapshot(None)
+    plain = len(
+        list(FitIndex(RULES).warm(Candidate(Pod("default", {}, PodSpec({"cpu": 1}))), snapshot))
+    )
+    steps = [len(list(index.warm(at_home(number), snapshot))) for number in range(4)]
+    assert (steps[0] > plain) is asked_once
+    assert steps[1:] == [0, 0, 0]
+    for number in range(4):
+        found = index.verdict(at_home(number), snapshot)
+        assert len(found.nodes) == nodes
+        assert comparable(found) == comparable(judge(at_home(number), snapshot, RULES))
+
+
+def test_a_home_for_which_a_volume_is_kept_is_nobody_elses():
+    state, index = to_be_made(provisioner="kubernetes.io/no-provisioner"), FitIndex(RULES)
+    receiver = receiver_for("persistentvolumes", state, lambda _: None)
+    spec = {"csi": {"driver": "d", "volumeHandle": "v"}, "storageClassName": "fast"}
+    spec |= {"capacity": {"storage": "2Gi"}, "claimRef": {"name": "home-0", "namespace": "default"}}
+    volume = {"metadata": {"name": "v"}, "spec": spec, "status": {"phase": "Available"}}
+    receiver.event(json.dumps({"type": "ADDED", "object": volume}).encode())
+    snapshot = state.snapshot(None)
+    fitting = [len(index.verdict(at_home(number), snapshot).nodes) for number in range(3)]
+    assert fitting == [600, 0, 0]

@@ -223,6 +223,8 @@ async def a_hub(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[Hub]:
         spawner_class=teamspawner.TeamSpawner,
         log_level=logging.INFO,
         last_activity_interval=3600,
+        # on a slow machine a start may take longer than JupyterHub holds an answer by itself
+        tornado_settings={"slow_spawn_timeout": 60},
     )
     config.Authenticator.update(allow_all=True, admin_users={"root"})
     for name, settings in sections.items():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from teamspawner.offers.desk import BROKEN
+from teamspawner.hub.known import UNLISTED
+from teamspawner.offers.notices import BROKEN
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -111,6 +112,27 @@ async def test_a_function_that_fails_refuses_in_words_and_counts_as_no_failure(
         assert hub.failures == 0
         told = [line for line in hub.log.lines if "profile_list cannot be used" in line]
         assert len(told) == 1
+
+
+async def test_beside_a_map_only_what_a_failing_function_would_list_is_refused(cluster, tmp_path):
+    the_map = {
+        "tiers": {"small": {"cpu": 1, "memory": "1Gi"}},
+        "teams": {"all": {"groups": ["*"], "tiers": ["small"]}},
+    }
+    settings = {"KubeSpawner": kube(cluster, profile_list=raising)}
+    async with a_hub(tmp_path, **settings, TeamSpawner={"map": the_map}) as hub:
+        ada = await hub.someone("ada")
+        page = await ada.browse("GET", "/hub/spawn")
+        assert (page.status, UNLISTED in page.text) == (200, True)
+        for answer in (
+            await ada.start({"profile": "own"}),
+            await ada.post_form("/hub/spawn", {"profile": "own"}),
+            await ada.browse("GET", "/hub/spawn?profile=own"),
+        ):
+            assert (answer.status, UNLISTED in answer.text) == (503, True)
+        assert (await ada.start({"profile": "small"})).status == 201
+        assert (await ada.stop()).status == 204
+        assert hub.failures == 0
 
 
 async def test_a_list_made_as_a_dictionary_is_sorted_by_its_keys(cluster, tmp_path):

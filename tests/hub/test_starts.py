@@ -62,9 +62,7 @@ async def hub(cluster, tmp_path_factory):
     }
     team = {"map": MAP, "unschedulable_grace": 1.0}
     folder = tmp_path_factory.mktemp("hub")
-    # on a slow machine fifty starts at once may take longer than JupyterHub holds an answer
-    patient = {"tornado_settings": {"slow_spawn_timeout": 60}}
-    async with a_hub(folder, KubeSpawner=kube, TeamSpawner=team, JupyterHub=patient) as running:
+    async with a_hub(folder, KubeSpawner=kube, TeamSpawner=team) as running:
         yield running
 
 
@@ -142,7 +140,7 @@ async def test_an_image_that_does_not_exist_ends_its_start_in_seconds(hub, clust
         ],
     }
     answer = await ada.start({"profile": "small"})
-    assert answer.json["message"] == "The image of this server cannot be pulled."
+    assert answer.json["message"] == "The image of this server cannot be fetched."
     assert hub.failures == 0
 
 

@@ -179,7 +179,7 @@ async def test_on_a_phone_start_stays_in_sight_with_what_one_gets(browser):
         box = await page.locator(".ts-button").bounding_box()
         assert box["y"] + box["height"] <= PHONE["height"]
         line = await page.locator(".ts-line p:visible").inner_text()
-        assert line == "GPU · A100 80 GB · CPU 7 · 55 GiB · 1 × A100 80 GB"
+        assert line == "GPU · A100 80 GB · 7 CPU · 55 GiB · 1 × A100 80 GB"
         await page.locator("#ts-card-large").scroll_into_view_if_needed()
         await page.evaluate("scrollTo(0, document.body.scrollHeight)")
         last = await page.locator(".ts-side .ts-usage:visible").bounding_box()

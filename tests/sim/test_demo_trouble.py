@@ -45,6 +45,16 @@ def test_without_a_wish_the_port_is_any_free_one():
     assert choose_port(None) > 0
 
 
+def test_a_map_that_is_wrong_is_told_with_every_fault(tmp_path, taken, capsys):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("users: {ann: []}\nmap: {tiers: {small: {cpu: much}}, teems: {}}")
+    assert main(["demo", "--no-browser", "--port", str(taken), "--scenario", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "every start is refused" in told
+    assert "tiers.small.cpu" in told
+    assert "teems" in told
+
+
 def test_a_kubeconfig_that_is_not_there_is_told(tmp_path, capsys):
     path = tmp_path / "none"
     assert main(["demo", "--no-browser", "--port", "0", "--kubeconfig", str(path)]) == 2
