@@ -28,7 +28,8 @@ class Visitor:
 
     def __init__(self, hub: Hub, name: str) -> None:
         self.name, self._hub = name, hub
-        self._session = aiohttp.ClientSession(timeout=_PATIENCE)
+        jar = aiohttp.CookieJar(unsafe=True)
+        self._session = aiohttp.ClientSession(cookie_jar=jar, timeout=_PATIENCE)
         self._login = hub.cookies[name]
         self.xsrf = ""
 

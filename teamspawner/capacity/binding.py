@@ -7,7 +7,7 @@ Sources: kube-scheduler plugin ``volumebinding/binder.go``, component-helpers ``
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from teamspawner.capacity.claims import Needs, unseen_claim
 from teamspawner.capacity.filtering import Change, Filter, Reasons
@@ -55,21 +55,34 @@ class Binding(Filter):
 
     @property
     def sort(self) -> Hashable:
-        """Of volumes that are bound only where they may be used counts."""
+        """Where bound volumes may be used counts, and what is wanted of those to come."""
         needs = self.needs
-        if needs.unbound or needs.lost_volume or "csinodes" in self.snapshot.unseen:
+        if needs.lost_volume or {"csinodes", "persistentvolumes"} & self.snapshot.unseen:
             return None
-        return tuple(
+        if any(self._is_kept_for(claim) for claim in needs.unbound):
+            return None
+        bound = tuple(
             (v.node_terms, v.plugin, tuple(sorted(v.labels.items())) if v.plugin else ())
             for v in needs.bound
         )
+        return (bound, *(replace(claim, namespace="", name="", uid="") for claim in needs.unbound))
 
     @property
     def idle(self) -> bool:
         needs = self.needs
-        if needs.unbound or needs.lost_volume:
+        if needs.lost_volume or not all(map(self._is_made_anywhere, needs.unbound)):
             return False
         return all(v.node_terms is None and v.plugin not in BY_NAME for v in needs.bound)
+
+    def _is_made_anywhere(self, claim: Claim) -> bool:
+        classes = self.snapshot.storage.classes
+        found = classes[claim.storage_class or ""]
+        return not claim.selected_node and _makes_anywhere(found, self.snapshot)
+
+    def _is_kept_for(self, claim: Claim) -> bool:
+        """Whether an administrator has named the claim on a volume."""
+        there = self.by_class.get(claim.storage_class or "", ())
+        return any(v.claim is not None and _kept_for(v.claim, claim) for v in there)
 
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         del change
@@ -192,6 +205,16 @@ def _no_provisioning(found: StorageClass, labels: Labels) -> Reason | None:
     return None
 
 
+def _makes_anywhere(found: StorageClass, snapshot: Snapshot) -> bool:
+    """Whether a claim of this class is served on every node, whatever volumes there are."""
+    return (
+        found.provisioner not in {"", NO_PROVISIONER}
+        and not found.allowed_topologies
+        and "csidrivers" not in snapshot.unseen
+        and found.provisioner not in snapshot.storage.capacity_tracked
+    )
+
+
 def _kept_for(reference: tuple[str, str, str], claim: Claim) -> bool:
     namespace, name, uid = reference
     return (namespace, name) == (claim.namespace, claim.name) and uid in {"", claim.uid}
@@ -216,8 +239,11 @@ def binding(found: Needs, snapshot: Snapshot, rules: Rules) -> Binding | None:
     if not (found.bound or found.unbound or found.lost_volume):
         return None
     classes = {claim.storage_class or "" for claim in found.unbound}
-    by_class: dict[str, list[Volume]] = {name: [] for name in classes}
-    if classes:
+    # where a volume is made anyway it does not matter which ones are there, and there may be many
+    known = snapshot.storage.classes
+    some = {name for name in classes if not _makes_anywhere(known[name], snapshot)}
+    by_class: dict[str, list[Volume]] = {name: [] for name in some}
+    if some:
         for volume in snapshot.storage.volumes.values():
             if volume.storage_class in by_class:
                 by_class[volume.storage_class].append(volume)

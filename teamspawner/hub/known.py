@@ -17,8 +17,8 @@ from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.map.groups import is_member
 from teamspawner.offers.choices import plain_pod
-from teamspawner.offers.desk import BROKEN
 from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.notices import BROKEN
 from teamspawner.offers.profiles import may_see
 from teamspawner.offers.scene import Scene
 

@@ -24,6 +24,7 @@ from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.notices import BROKEN, NOT_SEEN, no_team, notice
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
@@ -39,8 +40,6 @@ _REASONS = {
     Status.NEVER: (409, "never"),
     Status.INVALID: (409, "invalid"),
 }
-BROKEN = "The list of what may be started is broken; tell the people who run this hub."
-NOT_SEEN = "The cluster's accelerators are not seen now, so this cannot be started; try again soon."
 
 
 class Desk:
@@ -118,7 +117,9 @@ class Desk:
             hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
-            notice=self._notice(person, rights, scene, empty=not cards),
+            notice=BROKEN
+            if self.broken
+            else notice(self.map, person, rights, scene, empty=not cards),
             team_names=tuple(self.map.teams[key].name or key for key in rights.teams)
             if self.map
             else (),
@@ -149,7 +150,7 @@ class Desk:
         if any(profile["slug"] == wanted.slug for profile in own):
             return (own_choice(choose_own(own, {**raw, "profile": wanted.slug})),)
         if not own and not rights.teams:
-            raise ChoiceError(403, "no-team", self._no_team(person, rights))
+            raise ChoiceError(403, "no-team", no_team(person, rights))
         if scene.blind and self._may_be_one(wanted.slug, rights):
             raise ChoiceError(503, "unknown", NOT_SEEN)
         raise ChoiceError(403, "forbidden", NOT_YOURS)
@@ -293,32 +294,6 @@ class Desk:
             return False
         tiers = (key for key in rights.tiers if self.map.tiers[key].gpu is not None)
         return any(slug.startswith(f"{key}-") or slug == key for key in tiers)
-
-    def _notice(self, person: Person, rights: Rights, scene: Scene, *, empty: bool) -> str:
-        if self.broken:
-            return BROKEN
-        if self.map is not None and not rights.teams and empty:
-            return self._no_team(person, rights)
-        if scene.snapshot is None:
-            return "The cluster is not seen yet, so what is free is not known."
-        if scene.stale:
-            return "The last news from the cluster is too old to tell what is free."
-        gpu = any(self.map.tiers[key].gpu for key in rights.tiers) if self.map else False
-        if scene.blind:
-            more = " Tiers with accelerators cannot be shown." if gpu else ""
-            return f"The hub cannot see the cluster's machines, so what is free is not known.{more}"
-        return "There is nothing that you may start." if empty else ""
-
-    @staticmethod
-    def _no_team(person: Person, rights: Rights) -> str:
-        if rights.teams or rights.tiers:
-            return NOT_YOURS
-        groups = sorted(person.groups)
-        if not groups:
-            return "You are in no group, so in no team of this hub; ask the people who run it."
-        seen = "Your group" if len(groups) == 1 else "None of your groups"
-        is_in = "is in no team" if len(groups) == 1 else "is in a team"
-        return f"{seen} ({', '.join(groups)}) {is_in} of this hub; ask the people who run it."
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

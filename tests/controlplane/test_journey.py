@@ -20,7 +20,7 @@ import yaml
 from teamspawner.capacity.judge import judge
 from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.watch import for_loop
-from teamspawner.offers.desk import NOT_SEEN
+from teamspawner.offers.notices import NOT_SEEN
 from teamspawner.sim.client import Client as Caller
 from teamspawner.sim.client import Mirror
 from teamspawner.sim.cluster import run_nodes, serving

@@ -47,6 +47,14 @@ def test_by_preemption_all_that_would_fit_are_counted():
 def test_a_host_port_fits_once_per_node():
     ours = a_candidate(cpu=1, host_ports=(HostPort("TCP", "", 80),))
     assert how_many(ours, a_node("a"), a_node("b")) == 2
+    low = a_pod(cpu=8, priority=-10)
+    assert how_many(ours, with_pods(a_node("a"), low), with_pods(a_node("b"), low)) == 2
+
+
+def test_by_preemption_one_is_said_of_pods_that_keep_apart():
+    ours = a_candidate(a_pod(labels={"app": "x"}, cpu=1, anti_affinity=APART))
+    low = a_pod(cpu=8, priority=-10)
+    assert how_many(ours, with_pods(a_node("a"), low), with_pods(a_node("b"), low)) == 1
 
 
 def test_pods_that_keep_apart_fit_once_per_node():
@@ -58,6 +66,10 @@ def test_counting_pods_that_influence_each_other_stops_somewhere():
     together = (PodTerm(HOST, OWN, ("default",)),)
     ours = a_candidate(a_pod(labels={"app": "x"}, cpu="1m", affinity=together))
     assert how_many(ours, a_node(pods=9999)) == MOST
+
+
+def test_counting_plain_pods_stops_nowhere():
+    assert how_many(a_candidate(cpu=1), a_node(cpu=2 * MOST, pods=9999)) == 2 * MOST
 
 
 def test_the_hubs_own_scheduler_fills_the_fullest_node_and_the_default_the_emptiest():

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from teamspawner.errors import ChoiceError
 from teamspawner.offers.choices import cross_terms
-from teamspawner.offers.desk import BROKEN, NOT_SEEN, Desk
+from teamspawner.offers.desk import Desk
+from teamspawner.offers.notices import BROKEN, NOT_SEEN
 from teamspawner.offers.profiles import NOT_YOURS
 from tests.core.offering import (
     A100,

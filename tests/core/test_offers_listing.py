@@ -629,7 +629,8 @@ def test_tiers_and_own_profiles_stand_side_by_side_and_a_tiers_slug_is_the_tiers
 
 
 def test_a_broken_map_shows_nothing_and_says_whom_to_tell():
-    from teamspawner.offers.desk import BROKEN, Desk
+    from teamspawner.offers.desk import Desk
+    from teamspawner.offers.notices import BROKEN
 
     listing = Desk(None, broken=True).listing(a_person(), own_scene([OWN], a_node()))
     assert (listing.cards, listing.notice) == ((), BROKEN)

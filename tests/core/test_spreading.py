@@ -54,13 +54,15 @@ def test_a_pod_that_its_own_constraint_does_not_mean_adds_nothing_to_a_domain():
 
 
 def test_an_empty_selector_counts_no_pod_that_is_there():
-    assert judged(zones(3, 0), ours(over(labelSelector={}))).nodes == ("a", "b")
+    cluster = [*zones(3, 0), node("also", labels={ZONE: "za"})]
+    assert judged(cluster, ours(over(labelSelector={}))).nodes == ("a", "also", "b")
 
 
 def test_a_constraint_without_a_selector_counts_no_pod():
     bare = over()
     del bare["labelSelector"]
-    assert judged(zones(3, 0), ours(bare)).nodes == ("a", "b")
+    cluster = [*zones(3, 0), node("also", labels={ZONE: "za"})]
+    assert judged(cluster, ours(bare)).nodes == ("a", "also", "b")
 
 
 def test_keys_to_match_mean_nothing_without_a_selector():
@@ -191,6 +193,11 @@ def test_a_nominated_pod_of_another_namespace_does_not_count():
 def test_a_nominated_pod_raises_the_least_where_its_domain_was_the_emptiest():
     waiting = pod("w", cpu=1, meta=X, status={"nominatedNodeName": "a"})
     assert judged([*zones(0, 2, 2), waiting], ours()).nodes == ("a",)
+
+
+def test_a_single_domain_is_level_whoever_comes():
+    waiting = pod("w", cpu=1, meta=X, status={"nominatedNodeName": "a"})
+    assert judged([*zones(2), waiting], ours()).nodes == ("a",)
 
 
 def test_the_least_is_that_of_the_others_where_nominated_pods_fill_the_emptiest():

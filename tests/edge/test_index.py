@@ -379,3 +379,61 @@ def test_a_home_costs_nothing_more_when_other_disks_come_and_go():
     found = index.verdict(at_home(0), snapshot)
     assert comparable(found) == comparable(judge(at_home(0), snapshot, RULES))
     assert found.status is not Status.FITS_NOW
+
+
+def to_be_made(**storage_class: object) -> State:
+    """A state with nodes in two zones, and homes that wait for their pods to be made."""
+    state = State(RULES)
+    for number in range(600):
+        zone = {"topology.kubernetes.io/zone": "ab"[number % 2]}
+        state.put_node(json.dumps(a_node(f"n{number:04}", labels=zone)))
+    receivers = {k: receiver_for(k, state, lambda _: None) for k in KINDS}
+    made = {"metadata": {"name": "fast"}, "provisioner": "d", **storage_class}
+    made["volumeBindingMode"] = "WaitForFirstConsumer"
+    receivers["storageclasses"].event(json.dumps({"type": "ADDED", "object": made}).encode())
+    for number in range(4):
+        meta = {"name": f"home-{number}", "namespace": "default", "uid": f"u{number}"}
+        spec = {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
+        claim = {"metadata": meta, "spec": spec}
+        told = json.dumps({"type": "ADDED", "object": claim}).encode()
+        receivers["persistentvolumeclaims"].event(told)
+    for kind in KINDS:
+        state.seen(kind)
+    return state
+
+
+IN_ZONE_A = [{"matchLabelExpressions": [{"key": "topology.kubernetes.io/zone", "values": ["a"]}]}]
+
+
+@pytest.mark.parametrize(
+    ("more", "nodes", "asked_once"),
+    [
+        pytest.param({}, 600, False, id="made-anywhere"),
+        pytest.param({"allowedTopologies": IN_ZONE_A}, 300, True, id="made-in-one-zone"),
+    ],
+)
+def test_homes_that_are_yet_to_be_made_are_asked_for_once_if_at_all(more, nodes, asked_once):
+    state, index = to_be_made(**more), FitIndex(RULES)
+    snapshot = state.snapshot(None)
+    plain = len(
+        list(FitIndex(RULES).warm(Candidate(Pod("default", {}, PodSpec({"cpu": 1}))), snapshot))
+    )
+    steps = [len(list(index.warm(at_home(number), snapshot))) for number in range(4)]
+    assert (steps[0] > plain) is asked_once
+    assert steps[1:] == [0, 0, 0]
+    for number in range(4):
+        found = index.verdict(at_home(number), snapshot)
+        assert len(found.nodes) == nodes
+        assert comparable(found) == comparable(judge(at_home(number), snapshot, RULES))
+
+
+def test_a_home_for_which_a_volume_is_kept_is_nobody_elses():
+    state, index = to_be_made(provisioner="kubernetes.io/no-provisioner"), FitIndex(RULES)
+    receiver = receiver_for("persistentvolumes", state, lambda _: None)
+    spec = {"csi": {"driver": "d", "volumeHandle": "v"}, "storageClassName": "fast"}
+    spec |= {"capacity": {"storage": "2Gi"}, "claimRef": {"name": "home-0", "namespace": "default"}}
+    volume = {"metadata": {"name": "v"}, "spec": spec, "status": {"phase": "Available"}}
+    receiver.event(json.dumps({"type": "ADDED", "object": volume}).encode())
+    snapshot = state.snapshot(None)
+    fitting = [len(index.verdict(at_home(number), snapshot).nodes) for number in range(3)]
+    assert fitting == [600, 0, 0]

@@ -3,7 +3,7 @@
 import pytest
 
 from teamspawner.hub.known import UNLISTED
-from teamspawner.offers.desk import BROKEN
+from teamspawner.offers.notices import BROKEN
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
