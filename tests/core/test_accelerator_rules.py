@@ -54,6 +54,7 @@ def test_the_memory_of_one_device_is_told_only_where_a_label_tells_it(devices, l
     ("devices", "labels", "kind", "shared_by"),
     [
         ({GPU: 16}, a100(**{"gpu.replicas": "2"}), "shared", 2),
+        ({GPU: 2}, {"nvidia.com/gpu.replicas": "2"}, "shared", 2),
         ({GPU: 8}, a100(**{"gpu.replicas": "0"}), "whole", None),
         ({GPU: 8}, a100(**{"gpu.sharing-strategy": "mps", "gpu.replicas": "1"}), "shared", None),
         ({GPU: 8}, {GKE: "l4", SHARING: "mps", CLIENTS: "4"}, "shared", 4),
@@ -90,6 +91,8 @@ def test_whole_devices_beside_renamed_shared_ones_are_whole():
         ({GPU: 8}, A100, ""),
         ({GPU: 4}, A100, ""),
         ({GPU: 9}, A100, "mixed"),
+        ({GPU: 9}, {"nvidia.com/gpu.count": "8", "nvidia.com/gpu.replicas": "1"}, "mixed"),
+        ({GPU: 9}, {"nvidia.com/gpu.count": "8", "nvidia.com/gpu.replicas": "?"}, ""),
         ({GPU: 9}, a100(**{"gpu.replicas": "0", "gpu.sharing-strategy": "none"}), "mixed"),
         ({GPU: 16}, a100(**{"gpu.replicas": "2"}), ""),
         ({MIG: 0}, A100, "driver"),
@@ -102,6 +105,69 @@ def test_whole_devices_beside_renamed_shared_ones_are_whole():
 )
 def test_what_is_wrong_with_the_devices_of_a_node(devices, labels, trouble):
     assert the_device(devices, labels).trouble == trouble
+
+
+def test_mig_set_up_wrongly_is_told_of_slices():
+    labels = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB-MIG-INVALID"}
+    device = the_device({GPU: 8}, labels)
+    assert (device.kind, device.trouble) == ("mig", "mig-invalid")
+
+
+OTHER = {"nvidia.com/gpu.product": "Tesla-T4"}
+SINGLE = a100(**{"gpu.product": "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb"})
+SLICED = {GKE: "nvidia-a100-80gb", "cloud.google.com/gke-gpu-partition-size": "1g.10gb"}
+RENAMED = a100(**{"gpu.replicas": "4", "gpu.sharing-strategy": "time-slicing"})
+
+
+@pytest.mark.parametrize(
+    ("devices", "labels", "others"),
+    [
+        ({MIG: 7}, A100, [{**A100, **OTHER}]),
+        ({GPU: 7}, SINGLE, [A100, {**SINGLE, **OTHER}]),
+        ({GPU: 7}, SLICED, [{GKE: "nvidia-a100-80gb"}, {**SLICED, GKE: "nvidia-h100"}]),
+        ({"nvidia.com/gpu.shared": 32}, RENAMED, [{**RENAMED, **OTHER}]),
+        ({GPU: 32}, RENAMED, [A100, {**RENAMED, **OTHER}]),
+        ({GPU: 8}, {GKE: "l4", SHARING: "mps"}, [{GKE: "l4"}, {GKE: "t4", SHARING: "mps"}]),
+        ({GPU: 8}, {GKE: "l4"}, [{GKE: "l4", SHARING: "mps"}, {GKE: "t4"}]),
+        ({"amd.com/cpx_nps4": 8}, {AMD_MODEL: "M"}, [{AMD_MODEL: "N"}]),
+    ],
+    ids=[
+        *["slices by resource", "slices by product", "slices of google", "renamed"],
+        *["shared", "shared at google", "whole at google", "amd by resource"],
+    ],
+)
+def test_a_device_is_looked_for_where_its_own_labels_are_and_nowhere_else(devices, labels, others):
+    device = the_device(devices, labels)
+    assert met(device, labels)
+    assert not any(met(device, each) for each in others)
+
+
+def test_what_a_whole_device_must_not_be_is_always_written_alike():
+    values = [each.values for each in the_device({GPU: 8}, A100).terms[0].expressions]
+    assert ("mps", "time-sharing", "time-slicing") in values
+
+
+@pytest.mark.parametrize(
+    ("labels", "down"), [(A100, GPU), ({AMD_MODEL: "M"}, AMD)], ids=["nvidia", "amd"]
+)
+def test_a_driver_is_down_whatever_devices_of_others_there_are(labels, down):
+    found = devices_of(a_node(devices={"example.com/fpga": 1}, labels=labels))
+    assert {device.resource: device.trouble for device in found} == {
+        "example.com/fpga": "",
+        down: "driver",
+    }
+
+
+def test_devices_stand_in_the_order_of_their_resource_names():
+    names = [AMD, "example.com/a", "example.com/b", "google.com/tpu", GPU]
+    found = devices_of(a_node(devices=dict.fromkeys(reversed(names), 1)))
+    assert [device.resource for device in found] == sorted(names)
+
+
+def test_a_device_passed_through_whole_is_not_told_by_the_labels_of_others():
+    assert the_device({"nvidia.com/pgpu": 1, GPU: 0}, {}).model == "nvidia.com/pgpu"
+    found = devices_of(a_node(devices={"nvidia.com/pgpu": 1, GPU: 1}, labels=A100))
+    assert of("nvidia.com/pgpu", found).model == "nvidia.com/pgpu"
 
 
 def test_slices_alone_are_no_driver_that_is_down():
@@ -198,6 +264,24 @@ def test_an_amd_device_said_to_be_in_one_piece_is_whole():
     labels = {AMD_MODEL: "MI300X", "amd.com/gpu.compute-memory-partition": "spx_nps1"}
     device = the_device({AMD: 8}, labels)
     assert (device.kind, device.profile) == ("whole", "")
+    assert met(device, {AMD_MODEL: "MI300X"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "model", "labelled"),
+    [
+        ({}, AMD, False),
+        ({"amd.com/gpu.family": "AI"}, "AI", True),
+        ({"karpenter.k8s.aws/instance-gpu-name": "mi300x"}, "mi300x", True),
+        ({AMD_MODEL: "M", f"{AMD_MODEL}.X": "8"}, "M", True),
+        ({f"{AMD_MODEL}.X": "8"}, "X", True),
+        ({"amd.com/gpu.family.AI": "8"}, AMD, False),
+    ],
+    ids=["none", "family", "cloud", "value before key", "key", "family in the key"],
+)
+def test_an_amd_model_is_told_by_product_then_family_then_cloud(labels, model, labelled):
+    device = the_device({AMD: 8}, labels)
+    assert (device.model, device.labelled) == (model, labelled)
 
 
 def test_an_intel_device_is_told_by_product_else_by_family():
