@@ -87,6 +87,12 @@ def _of_modules(found: dict[str, Any]) -> list[Gate]:
             10,
         ),
         Gate(
+            "listed and rendered against the stock form",
+            page["stock"]["median_ms"] / page["page"]["median_ms"],
+            10,
+        ),
+        Gate("L: longest step for a home", offers["home_zone_step_ms"], 15, "ms", least=False),
+        Gate(
             "whole page, p99, against the stock form",
             page["stock"]["p99_ms"] / page["page"]["p99_ms"],
             1,

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.pods import managed, pod, workload
+
 SIZES = {"S": (100, 3_000), "M": (1_000, 30_000), "L": (5_000, 150_000)}
 EVENTS = 20_000
-_FINISHED = 0.12
-_UNBOUND = 0.02
+_PRESSURES = ("MemoryPressure", "DiskPressure")
 _NODE_INFO = (
     "architecture",
     "bootID",
@@ -121,21 +122,6 @@ def _requests(rng: random.Random) -> list[tuple[int, int, int]]:
     ]
 
 
-def _managed(rng: random.Random, fields: int) -> list[dict]:
-    tree = {f"f:field-{rng.randrange(10**6)}": {".": {}, f"f:sub{i}": {}} for i in range(fields)}
-    return [
-        {
-            "manager": manager,
-            "operation": "Update",
-            "apiVersion": "v1",
-            "time": "2026-11-01T10:00:00Z",
-            "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:metadata": tree},
-        }
-        for manager in ("kube-controller-manager", "kubelet")
-    ]
-
-
 def _nodes(
     rng: random.Random, count: int, shapes: list[tuple[int, int, int, str]]
 ) -> Iterator[bytes]:
@@ -147,28 +133,7 @@ def _nodes(
 
 
 def _node(rng: random.Random, number: int, shape: tuple[int, int, int, str]) -> dict:
-    cpu, memory, gpus, model = shape
     name = f"node-{number:05d}"
-    labels = {
-        "kubernetes.io/hostname": name,
-        "kubernetes.io/arch": "amd64",
-        "topology.kubernetes.io/zone": f"zone-{number % 3}",
-        "pool": "gpu" if gpus else "cpu",
-        **{f"feature.node.kubernetes.io/cpu-cpuid.{i:03d}": "true" for i in range(31)},
-    }
-    allocatable = {"cpu": f"{cpu}m", "memory": f"{memory}Mi", "pods": "250"}
-    if gpus:
-        labels |= {"nvidia.com/gpu.product": model, "nvidia.com/gpu.count": str(gpus)}
-        labels |= {f"nvidia.com/gpu.fact-{i}": "true" for i in range(12)}
-        allocatable["nvidia.com/gpu"] = str(gpus)
-    conditions = [
-        {"type": kind, "status": status, "reason": f"Kubelet{kind}", "message": "x" * 60}
-        for kind, status in (
-            ("Ready", "True"),
-            ("MemoryPressure", "False"),
-            ("DiskPressure", "False"),
-        )
-    ]
     images = [
         {
             "names": [f"registry.example/team/image-{rng.randrange(999)}@sha256:{'0' * 64}"],
@@ -176,6 +141,7 @@ def _node(rng: random.Random, number: int, shape: tuple[int, int, int, str]) -> 
         }
         for _ in range(rng.randint(8, 20))
     ]
+    allocatable = _allocatable(shape)
     return {
         "kind": "Node",
         "apiVersion": "v1",
@@ -183,19 +149,44 @@ def _node(rng: random.Random, number: int, shape: tuple[int, int, int, str]) -> 
             "name": name,
             "uid": f"11111111-0000-0000-0000-{number:012d}",
             "resourceVersion": str(1000 + number),
-            "labels": labels,
+            "labels": _labels(name, number, shape),
             "annotations": {f"note.example/{i}": "y" * 80 for i in range(8)},
-            "managedFields": _managed(rng, 44),
+            "managedFields": managed(rng, 44),
         },
         "spec": {"podCIDR": "10.0.0.0/24"},
         "status": {
             "capacity": allocatable,
             "allocatable": allocatable,
-            "conditions": conditions,
+            "conditions": [_condition("Ready", "True"), *map(_condition, _PRESSURES)],
             "images": images,
             "nodeInfo": dict.fromkeys(_NODE_INFO, "z" * 20),
         },
     }
+
+
+def _labels(name: str, number: int, shape: tuple[int, int, int, str]) -> dict[str, str]:
+    _, _, gpus, model = shape
+    labels = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/zone": f"zone-{number % 3}",
+        "pool": "gpu" if gpus else "cpu",
+        **{f"feature.node.kubernetes.io/cpu-cpuid.{i:03d}": "true" for i in range(31)},
+    }
+    if gpus:
+        labels |= {"nvidia.com/gpu.product": model, "nvidia.com/gpu.count": str(gpus)}
+        labels |= {f"nvidia.com/gpu.fact-{i}": "true" for i in range(12)}
+    return labels
+
+
+def _allocatable(shape: tuple[int, int, int, str]) -> dict[str, str]:
+    cpu, memory, gpus, _ = shape
+    found = {"cpu": f"{cpu}m", "memory": f"{memory}Mi", "pods": "250"}
+    return {**found, "nvidia.com/gpu": str(gpus)} if gpus else found
+
+
+def _condition(kind: str, status: str = "False") -> dict:
+    return {"type": kind, "status": status, "reason": f"Kubelet{kind}", "message": "x" * 60}
 
 
 def _pods(
@@ -205,146 +196,17 @@ def _pods(
     requests: list[tuple[int, int, int]],
     made: list[bytes],
 ) -> Iterator[bytes]:
-    workloads = [_workload(rng, number, requests) for number in range(max(20, count // 100))]
+    workloads = [workload(rng, number, requests) for number in range(max(20, count // 100))]
     for number in range(count):
-        pod = _pod(rng, number, nodes, rng.choice(workloads))
-        text = json.dumps(pod, separators=(",", ":")).encode()
+        found = pod(rng, number, nodes, rng.choice(workloads))
+        text = json.dumps(found, separators=(",", ":")).encode()
         if (
             len(made) < 4_000
-            and pod["spec"].get("nodeName")
-            and pod["status"]["phase"] == "Running"
+            and found["spec"].get("nodeName")
+            and found["status"]["phase"] == "Running"
         ):
             made.append(text)
         yield text
-
-
-def _workload(rng: random.Random, number: int, requests: list[tuple[int, int, int]]) -> dict:
-    cpu, memory, gpus = rng.choice(requests)
-    asked = {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}
-    if gpus:
-        asked["nvidia.com/gpu"] = str(gpus)
-    env = [{"name": f"SETTING_{i}", "value": f"value-{rng.randrange(10**6)}"} for i in range(34)]
-    probe = {"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTP"}, "periodSeconds": 10}
-    mounts = [
-        {"name": "config", "mountPath": "/etc/app"},
-        {
-            "name": "token",
-            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-            "readOnly": True,
-        },
-    ]
-    container = {
-        "name": "main",
-        "image": f"registry.example/team/app-{number}:v1",
-        "resources": {"limits": asked, "requests": asked},
-        "env": env,
-        "livenessProbe": probe,
-        "readinessProbe": probe,
-        "volumeMounts": mounts,
-        "terminationMessagePath": "/dev/termination-log",
-        "imagePullPolicy": "IfNotPresent",
-    }
-    sidecar = {
-        **container,
-        "name": "proxy",
-        "resources": {"requests": {"cpu": "10m"}},
-        "env": env[:4],
-    }
-    return {
-        "number": number,
-        "stateful": rng.random() < 0.05,
-        "containers": [container, sidecar] if rng.random() < 0.4 else [container],
-        "managed": _managed(rng, 18),
-        "namespace": f"team-{number % 40}",
-        "priority": rng.choice([0, 0, 0, 100]),
-    }
-
-
-def _pod(rng: random.Random, number: int, nodes: int, of: dict) -> dict:
-    name = f"app-{of['number']}-{number:06x}"
-    labels = {"app": f"app-{of['number']}", "pod-template-hash": f"{of['number']:010x}"}
-    if of["stateful"]:
-        labels["statefulset.kubernetes.io/pod-name"] = name
-    chance = rng.random()
-    phase = "Succeeded" if chance < _FINISHED else "Running"
-    bound = not (phase == "Running" and rng.random() < _UNBOUND)
-    if not bound:
-        phase = "Pending"
-    tolerations = [
-        {
-            "key": f"node.kubernetes.io/{why}",
-            "operator": "Exists",
-            "effect": "NoExecute",
-            "tolerationSeconds": 300,
-        }
-        for why in ("not-ready", "unreachable")
-    ]
-    statuses = [
-        {
-            "name": c["name"],
-            "image": c["image"],
-            "imageID": f"sha256:{'0' * 64}",
-            "containerID": f"containerd://{number:064x}",
-            "ready": True,
-            "restartCount": 0,
-            "resources": c["resources"],
-            "allocatedResources": c["resources"].get("requests"),
-            "state": {"running": {"startedAt": "2026-11-01T10:00:00Z"}},
-        }
-        for c in of["containers"]
-    ]
-    conditions = [
-        {
-            "type": kind,
-            "status": "True" if bound else "False",
-            "lastTransitionTime": "2026-11-01T10:00:00Z",
-        }
-        for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
-    ]
-    spec = {
-        "containers": of["containers"],
-        "schedulerName": "default-scheduler",
-        "serviceAccountName": "default",
-        "restartPolicy": "Always",
-        "priority": of["priority"],
-        "preemptionPolicy": "PreemptLowerPriority",
-        "tolerations": tolerations,
-        "volumes": [
-            {"name": "config", "configMap": {"name": f"config-{of['number']}", "defaultMode": 420}},
-            {
-                "name": "token",
-                "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]},
-            },
-        ],
-    }
-    status = {"phase": phase, "conditions": conditions, "qosClass": "Burstable"}
-    if bound:
-        spec["nodeName"] = f"node-{rng.randrange(nodes):05d}"
-        status |= {"containerStatuses": statuses, "podIP": "10.1.2.3", "hostIP": "10.0.0.1"}
-    return {
-        "kind": "Pod",
-        "apiVersion": "v1",
-        "metadata": {
-            "name": name,
-            "namespace": of["namespace"],
-            "uid": f"00000000-0000-0000-0000-{number:012x}",
-            "resourceVersion": str(10_000 + number),
-            "creationTimestamp": "2026-11-01T10:00:00Z",
-            "labels": labels,
-            "annotations": {"checksum/config": "0" * 64},
-            "ownerReferences": [
-                {
-                    "apiVersion": "apps/v1",
-                    "kind": "ReplicaSet",
-                    "name": f"app-{of['number']}",
-                    "uid": "x" * 36,
-                }
-            ],
-            "managedFields": of["managed"],
-        },
-        "spec": spec,
-        "status": status,
-    }
 
 
 def _events(rng: random.Random, path: Path, pods: list[bytes]) -> None:

@@ -117,8 +117,6 @@ class Companions(Filter):
         if _NO_COMPANION in found:
             staying.wanted = alone
             found = self._against(state.node.labels, staying)
-        if self.doubt is _PODS and _NO_COMPANION not in found:
-            return found
         return self._doubted(found, state.node.labels)
 
     def _changed(self, node: Node, change: Change) -> Counts:
@@ -204,7 +202,7 @@ def _resolved(term: PodTerm, snapshot: Snapshot, rules: Rules) -> PodTerm:
 
 def _doubt(pod: Pod, snapshot: Snapshot) -> Reason | None:
     """Return the doubt that kinds not looked at leave about the rules."""
-    if "pods" in snapshot.unseen and (pod.spec.affinity or pod.spec.anti_affinity):
+    if "pods" in snapshot.unseen and pod.spec.affinity:
         return _PODS
     if "namespaces" in snapshot.unseen and _asks_namespaces(pod, snapshot):
         return _NAMESPACES

@@ -67,9 +67,12 @@ def _only_one(context: Context) -> bool:
 
 
 def _interact(pod: Pod, context: Context) -> bool:
-    """Tell whether a pod like this alters the answer for the next one beyond its requests."""
+    """Tell whether a pod like this alters the answer for the next one beyond its requests.
+
+    Host ports are left to ``room``, which knows that they fit once per node.
+    """
     spec = pod.spec
-    if spec.host_ports or spec.spread or spec.affinity or spec.anti_affinity:
+    if spec.spread or spec.affinity or spec.anti_affinity:
         return True
     return any(isinstance(each, Restrictions) and each.disks for each in context.filters)
 

@@ -58,6 +58,11 @@ def test_a_disk_is_shared_where_all_only_read_and_its_kind_allows(
 def test_a_claim_of_one_pod_only_is_freed_by_evicting_its_user():
     verdict = judged([node("a"), node("b"), *HOME, theirs(**LOW)], ours())
     assert (verdict.preempt, why(verdict, "b")) == (("a",), [IN_USE])
+    assert verdict.count == 1
+
+
+def test_a_claim_of_one_pod_only_fits_once():
+    assert judged([node("a"), node("b"), *HOME], ours()).count == 1
 
 
 def test_of_several_users_of_such_a_claim_evicting_one_is_enough():
@@ -99,6 +104,27 @@ def test_an_ephemeral_claim_of_the_same_name_is_no_use_of_the_claim():
     same[1]["spec"]["claimRef"] = {"namespace": "default", "name": "h-ome", "uid": "h-ome"}
     same[0]["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "uid-h", "controller": True}]
     assert judged([node(), *same, there], ours("h-ome")).nodes == ("a",)
+
+
+def test_evicting_a_pod_with_an_ephemeral_claim_of_the_same_name_frees_nothing():
+    template = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    scratch = [{"name": "ome", "ephemeral": {"volumeClaimTemplate": {"spec": template}}}]
+    same = [
+        claim("h-ome", volume="pv", accessModes=["ReadWriteOncePod"]),
+        volume("pv", claimed="h-ome"),
+    ]
+    users = [
+        theirs("h-ome", on="b", name="y"),
+        pod("h", on="a", cpu=1, spec={**LOW, "volumes": scratch}),
+    ]
+    assert judged([node("a"), node("b"), *same, *users], ours("h-ome")).status is Status.BUSY
+
+
+def test_an_ephemeral_claim_may_be_of_one_pod_only_and_in_use():
+    found = claim("ours-tmp", volume="pv", accessModes=["ReadWriteOncePod"])
+    found["metadata"]["ownerReferences"] = [{"kind": "Pod", "uid": "uid-ours", "controller": True}]
+    cluster = [node(), found, volume("pv", claimed="ours-tmp"), theirs("ours-tmp")]
+    assert judged(cluster, pod(cpu=1, spec=SCRATCH)).nodes == ("a",)
 
 
 @pytest.mark.parametrize(

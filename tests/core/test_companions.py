@@ -2,8 +2,9 @@
 
 import pytest
 
-from teamspawner.capacity import Status
-from tests.core.raw import judged, node, pod, why
+from teamspawner.capacity import Rules, Status, prepare
+from teamspawner.cluster.decode import candidate
+from tests.core.raw import judged, node, pod, snapshot_of, why
 
 HOST = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
@@ -147,6 +148,18 @@ def test_a_rule_for_all_namespaces_means_also_those_that_are_not_known():
     assert judged(cluster, ours(apart(everywhere))).nodes == ("b",)
     assert judged(cluster, ours(near(everywhere))).nodes == ("a",)
     assert judged(cluster, ours(apart())).nodes == ("a", "b")
+
+
+def test_a_companion_not_looked_at_can_only_be_where_all_labels_are():
+    both = ours(near(term(), term(key="rack")))
+    assert judged([node()], both, unseen="pods").status is Status.NEVER
+    assert judged([node(labels={"rack": "r"})], both, unseen="pods").status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("spec", [near(), apart()], ids=["near", "apart"])
+def test_what_is_said_of_a_node_hangs_on_others(spec):
+    asked = candidate(ours(spec), Rules())
+    assert not prepare(asked, snapshot_of([node()]), Rules()).local
 
 
 def test_without_a_rule_pods_not_looked_at_leave_no_doubt_about_rules():
