@@ -284,6 +284,29 @@ def test_an_amd_model_is_told_by_product_then_family_then_cloud(labels, model, l
     assert (device.model, device.labelled) == (model, labelled)
 
 
+@pytest.mark.parametrize(
+    ("resource", "label"),
+    [
+        ("gpu.intel.com/xe", "gpu.intel.com/product"),
+        ("google.com/tpu", "cloud.google.com/gke-tpu-accelerator"),
+        ("habana.ai/gaudi", "karpenter.k8s.aws/instance-accelerator-name"),
+        ("aws.amazon.com/neuron", "eks.amazonaws.com/instance-accelerator-name"),
+    ],
+)
+def test_devices_of_other_makers_are_told_apart_by_their_label(resource, label):
+    labelled, bare = the_device({resource: 2}, {label: "m"}), the_device({resource: 2})
+    assert (labelled.model, labelled.labelled) == ("m", True)
+    assert (bare.model, bare.labelled) == (resource, False)
+    assert met(labelled, {label: "m"})
+    assert not met(labelled, {label: "n"})
+    assert not met(bare, {label: "m"})
+
+
+def test_the_devices_behind_shared_ones_are_counted_where_a_label_tells():
+    labels = {"gpu.intel.com/device.count": "2"}
+    assert the_device({"gpu.intel.com/xe": 20}, labels).physical == 2
+
+
 def test_an_intel_device_is_told_by_product_else_by_family():
     product = {"gpu.intel.com/product": "Max_1550", "gpu.intel.com/family": "Max_Series"}
     assert the_device({"gpu.intel.com/xe": 1}, product).model == "Max_1550"
