@@ -1,5 +1,7 @@
 """What an autoscaler could add: a tier that needs a new machine, and when none may come."""
 
+from dataclasses import replace
+
 import pytest
 
 from teamspawner.capacity.objects import (
@@ -68,7 +70,7 @@ def test_a_new_machine_that_would_take_it_is_offered_and_told_with_its_time():
     assert offer.verdict.status is Status.NEEDS_SCALE_UP
     assert offer.startable
     assert (offer.count, offer.nodes) == (8, 0), "four on each of two machines"
-    assert offer.sentence == "Needs a new machine, which takes about 5 min."
+    assert offer.sentence == "A new machine has to be added, which takes about 5 min."
 
 
 def test_a_machine_with_room_now_goes_before_a_new_one():
@@ -78,8 +80,8 @@ def test_a_machine_with_room_now_goes_before_a_new_one():
 def test_of_several_pools_the_quickest_is_told_and_one_without_time_last():
     pools = ", ".join([pool(minutes="null", name="x"), pool(minutes=9, name="y"), pool(name="z")])
     told = only(small(), pools=pools).sentence
-    assert told == "Needs a new machine, which takes about 5 min."
-    assert only(small(), pools=pool(minutes="null")).sentence == "Needs a new machine."
+    assert told == "A new machine has to be added, which takes about 5 min."
+    assert only(small(), pools=pool(minutes="null")).sentence == "A new machine has to be added."
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,12 @@ def test_where_a_waiting_pod_will_go_decides_whether_it_counts(more, count):
     pod = a_pod({"cpu": 10000}, volumes=(VolumeUse("claim", "none-yet"),))
     waits = Candidate(pod, name="bob", judged=True, **more)
     assert only(snapshot=a_snapshot(small(), waiting=(waits,)), tier=ONE_EACH).count == count
+
+
+def test_a_waiting_pod_that_is_being_deleted_takes_no_machine():
+    pod = replace(a_pod({"cpu": 10000}), terminating=True)
+    snapshot = a_snapshot(small(), waiting=(Candidate(pod, name="bob", judged=True),))
+    assert only(snapshot=snapshot, tier=ONE_EACH).count == 2
 
 
 def verdict(pod, *nodes, **said):
