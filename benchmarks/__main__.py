@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import chart
 from benchmarks.gates import Gate, gates_of
+from benchmarks.load.table import table
 from benchmarks.run import FIGURES, ROOT, Runs, measure_size, rate
 
 
@@ -34,6 +35,9 @@ def main() -> int:
         for name, words in _MODULES.items():
             found[name] = _module(name, *words)
             print(f"{name}: {json.dumps(found[name], indent=None)}", flush=True)
+        if not args.without_load:
+            found["load"] = _module("load")
+            print(table(found["load"]), flush=True)
         gates += gates_of(found, halved=args.halved)
     print(_verdicts(gates))
     found["gates"] = [gate.plain() for gate in gates]
@@ -58,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="*", choices=["S", "M", "L"], default=["S", "M"])
     parser.add_argument("--repeat", type=int, default=5, help="runs of each way")
     parser.add_argument("--halved", action="store_true", help="gates at half, for busy machines")
+    parser.add_argument("--without-load", action="store_true", help="no hubs: saves 5 minutes")
     parser.add_argument("--watch-only", action="store_true", help="only listing and watching")
     parser.add_argument("--growth", action="store_true", help="draw docs/growth.svg")
     parser.add_argument("--json", help="write everything to this file")
