@@ -88,3 +88,36 @@ def test_no_map_to_read_is_a_wrong_use(tmp_path, capsys):
 def test_bytes_that_are_no_text_are_a_fault(a_file, capsys):
     assert main(["check", a_file(b"\xff\xfe")]) == 1
     assert "not UTF-8" in capsys.readouterr().out
+
+
+VALUES = """
+hub: {HUB}
+custom:
+  teamspawner:
+    tiers:
+      small: {cpu: 2, memory: 4Gi}
+      small: {cpu: x, memory: 4Gi}
+    teams: {all: {groups: ["*"], tiers: [smal]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("hub", "places"),
+    [
+        pytest.param(
+            "{a: 1}",
+            [
+                "custom.teamspawner.tiers.small (line 7)",
+                "tiers.small.cpu (line 7)",
+                "teams.all.tiers[0] (line 8)",
+            ],
+            id="strict",
+        ),
+        pytest.param("{a: 1, a: 2}", ["tiers.small.cpu", "teams.all.tiers[0]"], id="twice"),
+        pytest.param("{a: &x [*x]}", ["tiers.small.cpu", "teams.all.tiers[0]"], id="in-itself"),
+    ],
+)
+def test_faults_of_a_map_in_chart_values_have_their_lines(a_file, capsys, hub, places):
+    values = VALUES.replace("{HUB}", hub)
+    assert main(["check", a_file(values, "values.yaml"), "--format", "json"]) == 1
+    assert [each["place"] for each in json.loads(capsys.readouterr().out)["faults"]] == places

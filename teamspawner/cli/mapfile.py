@@ -10,7 +10,7 @@ import yaml
 
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
-from teamspawner.map.text import MOST_BYTES
+from teamspawner.map.text import MOST_BYTES, read_yaml
 
 
 def read_map(path: str, command: str) -> Map | None:
@@ -54,7 +54,8 @@ class Given(NamedTuple):
     """What a command was given as a map.
 
     Attributes:
-        map: For ``load``: the text as it came, or the map within chart values.
+        map: For ``load``: the text as it came, or, where something else in chart values
+            is no strict YAML, the map within them.
         values: The chart values around it; empty when it is a map alone.
     """
 
@@ -77,4 +78,18 @@ def with_values(path: str) -> Given:
         return Given(source, {})
     custom = whole.get("custom") if isinstance(whole, dict) else None
     inside = custom.get("teamspawner") if isinstance(custom, dict) else None
-    return Given(inside, whole) if isinstance(inside, dict) else Given(source, {})
+    if not isinstance(inside, dict):
+        return Given(source, {})
+    return Given(source if _strictly_sound(source) else inside, whole)
+
+
+def _strictly_sound(source: bytes) -> bool:
+    """Whether values are as strict a YAML as a map must be, their map aside.
+
+    Then ``load`` finds the map in them by itself, and tells its faults with lines.
+    """
+    try:
+        faults = read_yaml(source).faults
+    except MapError:
+        return False
+    return all(fault.place.startswith("custom.teamspawner") for fault in faults)

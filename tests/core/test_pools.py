@@ -2,7 +2,16 @@
 
 import pytest
 
-from teamspawner.capacity.objects import Candidate, Claim, Storage, Volume, VolumeUse
+from teamspawner.capacity.objects import (
+    Candidate,
+    Claim,
+    PodTerm,
+    Requirement,
+    Selector,
+    Storage,
+    Volume,
+    VolumeUse,
+)
 from teamspawner.capacity.verdict import Status
 from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.reservations import Reservation
@@ -160,6 +169,56 @@ def test_two_who_wait_share_a_machine_that_has_room_for_both():
 def test_pods_that_would_not_take_the_machine_first_do_not_count(spec):
     snapshot = a_snapshot(small(), waiting=(held("bob", **spec).candidate,))
     assert only(snapshot=snapshot, tier=ONE_EACH).count == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [
+        pytest.param({"nominated_node": "n1"}, 2, id="room-is-made-for-it-elsewhere"),
+        pytest.param({}, 1, id="its-disk-is-still-to-be-made"),
+    ],
+)
+def test_where_a_waiting_pod_will_go_decides_whether_it_counts(more, count):
+    pod = a_pod({"cpu": 10000}, volumes=(VolumeUse("claim", "none-yet"),))
+    waits = Candidate(pod, name="bob", judged=True, **more)
+    assert only(snapshot=a_snapshot(small(), waiting=(waits,)), tier=ONE_EACH).count == count
+
+
+def verdict(pod, *nodes, **said):
+    text = "tiers: {t: {cpu: 4, memory: 8Gi}}\nteams: {all: {groups: ['*'], tiers: [t]}}\n"
+    desk = a_desk(text + f"pools: [{pool(**said)}]")
+    return desk.verdict(Candidate(pod, name="me"), a_scene(snapshot=a_snapshot(*nodes)))
+
+
+def apart(key):
+    """A pod that keeps others of its kind away within one value of a label of nodes."""
+    labels = {"app": "x"}
+    term = PodTerm(key, Selector((Requirement("app", "In", ("x",)),)), ("default",))
+    return a_pod({"cpu": 4000}, labels=labels, anti_affinity=(term,))
+
+
+def test_pods_that_keep_each_other_apart_fit_once_on_each_new_machine():
+    found = verdict(apart("kubernetes.io/hostname"), small(), max_nodes=3)
+    assert (found.status, found.count) == (Status.NEEDS_SCALE_UP, 3)
+
+
+def test_what_runs_elsewhere_can_keep_a_pod_off_a_new_machine():
+    zone = {"zone": "a"}
+    there = a_state(a_node("n1", cpu=2, memory=4, labels=zone), apart("zone"))
+    found = verdict(apart("zone"), there, labels="{zone: a}")
+    assert found.status is not Status.NEEDS_SCALE_UP
+
+
+def test_a_machine_that_is_still_starting_is_no_template_beside_one_that_is_ready():
+    labels = {**A100, **LABELS}
+    there = a_state(
+        a_node("p1", cpu=16, memory=64, devices={GPU: 1}, labels=labels), a_pod({GPU: 1})
+    )
+    taints = (("node.kubernetes.io/not-ready", "", "NoSchedule"),)
+    new = a_node("p2", cpu=16, memory=64, labels=LABELS, taints=taints, ready=False)
+    bare = "{name: a100, max_nodes: 3, labels: {pool: a100}}"
+    offer = only(there, new, tier="{gpu: {}, cpu: 4, memory: 8Gi}", pools=bare)
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1)
 
 
 def test_one_may_see_what_is_left_for_oneself_while_ones_own_pod_waits():

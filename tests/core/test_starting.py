@@ -126,6 +126,25 @@ def test_it_is_starting_no_more_once_it_grew_old_without_any_news():
     assert seen(NOW + STARTS_WITHIN)[0].verdict.status is Status.BUSY
 
 
+def test_a_machine_that_was_starting_and_is_gone_is_forgotten():
+    desk = a_desk("tiers: {t: {cpu: 4}}\nteams: {all: {groups: ['*'], tiers: [t]}}\n")
+
+    def seen(*nodes):
+        scene = a_scene(snapshot=a_snapshot(*nodes, as_of=NOW))
+        return desk.listing(a_person(), scene).offers[0].verdict.status
+
+    old = full()
+    assert seen(old, starting()) is Status.NODE_COMING
+    assert seen(old) is Status.BUSY
+
+
+def test_who_has_the_starting_machine_takes_none_of_the_pool():
+    pools = "pools: [{name: p, max_nodes: 1, labels: {pool: p}, cpu: 16, memory: 64Gi}]"
+    bob = Candidate(a_pod({"cpu": 16000, "memory": GIB}), name="bob", judged=True)
+    (offer,) = offers(full(), starting(), pools=pools, waiting=(bob,))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 4)
+
+
 def test_those_who_wait_already_have_the_starting_machine_first():
     def waiting(name):
         return Candidate(a_pod({"cpu": 8000, "memory": GIB}), name=name, judged=True)
@@ -187,6 +206,35 @@ def test_what_a_machine_of_its_group_has_comes_with_the_labels_that_tell_the_mod
 )
 def test_machines_of_other_groups_tell_nothing(labels):
     assert status(full(labels=A100 | TYPE), up(labels=labels), tier=GPU_TIER) == [Status.BUSY]
+
+
+def test_a_machine_that_is_broken_itself_tells_nothing():
+    broken = full(labels=A100 | TYPE, taints=NOT_READY, ready=False)
+    free = full("else", labels=A100)
+    assert status(broken, free, up(labels=TYPE), tier=GPU_TIER) == [Status.BUSY]
+
+
+def test_machines_of_a_group_that_differ_do_not_tell_the_model():
+    other = A100 | TYPE | {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    tier = "{gpu: {models: ['*A100*']}, cpu: 4, memory: 8Gi}"
+    both = (full(labels=A100 | TYPE), full("other", labels=other))
+    assert status(*both, up(labels=TYPE), tier=tier) == [Status.BUSY]
+
+
+def test_slots_of_shared_devices_are_counted():
+    shared = {
+        "nvidia.com/gpu.product": "NVIDIA-L4-SHARED",
+        "nvidia.com/gpu.count": "2",
+        "nvidia.com/gpu.replicas": "4",
+    }
+    tier = "{gpu: {kinds: [shared]}, cpu: 1, memory: 1Gi}"
+    (offer,) = offers(full(labels=shared), up(labels=shared), tier=tier)
+    assert (offer.verdict.status, offer.count) == (Status.NODE_COMING, 8)
+
+
+def test_a_pool_without_labels_makes_no_group():
+    pools = "pools: [{name: p, max_nodes: 1, cpu: 1, memory: 1Gi}]"
+    assert status(full(labels=A100), up(), tier=GPU_TIER, pools=pools) == [Status.BUSY]
 
 
 def test_what_only_some_machines_of_the_group_have_is_not_promised():
