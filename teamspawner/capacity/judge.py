@@ -185,7 +185,7 @@ def _freeing(snapshot: Snapshot, context: Context, tally: _Tally) -> tuple[str, 
 
 
 def _unknown(snapshot: Snapshot, tally: _Tally, doubts: Iterable[Reasons]) -> Verdict:
-    reasons = dict.fromkeys(r for found in doubts for r in found if r.unknown)
+    reasons = dict.fromkeys(reason for found in doubts for reason in found)
     verdict = _verdict(Status.UNKNOWN, snapshot, tally)
     return replace(verdict, reasons=tuple(reasons))
 

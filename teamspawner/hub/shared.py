@@ -16,6 +16,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
+from teamspawner.hub.alike import Alike
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.holdings import Holdings
 from teamspawner.hub.source import Held, MapSource
@@ -40,6 +41,7 @@ class Shared:
         dry_run: Asks the API server about pods, and remembers.
         turns: Cuts work that is long on a large cluster.
         holdings: What the metrics tell of the cluster's devices.
+        alike: Pods written for one person that are others', too.
     """
 
     def __init__(self, spawner: Any) -> None:
@@ -49,6 +51,7 @@ class Shared:
         self.ledger = Ledger()
         self.turns = Turns()
         self.holdings = Holdings()
+        self.alike = Alike(self.turns)
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
             rules=named_rules(spawner),

@@ -241,5 +241,5 @@ def _all_there(taking: Sequence[Machine]) -> Reason:
 
 def _about(minutes: int | None) -> str:
     if minutes is None:
-        return "Needs a new machine."
-    return f"Needs a new machine, which takes about {minutes} min."
+        return "A new machine has to be added."
+    return f"A new machine has to be added, which takes about {minutes} min."

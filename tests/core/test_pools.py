@@ -68,7 +68,7 @@ def test_a_new_machine_that_would_take_it_is_offered_and_told_with_its_time():
     assert offer.verdict.status is Status.NEEDS_SCALE_UP
     assert offer.startable
     assert (offer.count, offer.nodes) == (8, 0), "four on each of two machines"
-    assert offer.sentence == "Needs a new machine, which takes about 5 min."
+    assert offer.sentence == "A new machine has to be added, which takes about 5 min."
 
 
 def test_a_machine_with_room_now_goes_before_a_new_one():
@@ -78,8 +78,8 @@ def test_a_machine_with_room_now_goes_before_a_new_one():
 def test_of_several_pools_the_quickest_is_told_and_one_without_time_last():
     pools = ", ".join([pool(minutes="null", name="x"), pool(minutes=9, name="y"), pool(name="z")])
     told = only(small(), pools=pools).sentence
-    assert told == "Needs a new machine, which takes about 5 min."
-    assert only(small(), pools=pool(minutes="null")).sentence == "Needs a new machine."
+    assert told == "A new machine has to be added, which takes about 5 min."
+    assert only(small(), pools=pool(minutes="null")).sentence == "A new machine has to be added."
 
 
 @pytest.mark.parametrize(
