@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.load.hubs import WAYS, Hub, a_cluster, a_hub
 from benchmarks.load.people import Visitor, paced, polled, visitors
+from benchmarks.load.table import table
 
 _IDLE_S = 5.0
 _MEMORY = Path("/dev/shm")
@@ -137,6 +138,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         hubs = [await parts.enter_async_context(a_hub(folder, way, crowd)) for way in WAYS]
         _say("the hubs are there: " + ", ".join(f"{hub.way} {hub.pid}" for hub in hubs))
         found: dict[str, Any] = {"nodes": args.nodes, "pods": args.pods, "changes": args.changes}
+        found |= {"at_once": args.starts, "pages": args.pages}
         found["first_page_ms"] = await first_pages(hubs)
         found["idle"] = await idle(hubs)
         if args.people:
@@ -162,8 +164,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="in which they come")
     parser.add_argument("--open-for", type=float, default=20, help="seconds; once each kind")
     parser.add_argument("--turns", type=int, default=4, help="of each hub, for rush and starts")
+    parser.add_argument("--table", action="store_true", help="print a table in place of JSON")
     parser.add_argument("--changes", type=float, default=20, help="of the cluster a second")
-    json.dump(asyncio.run(measure(parser.parse_args())), sys.stdout)
+    args = parser.parse_args()
+    found = asyncio.run(measure(args))
+    print(table(found) if args.table else json.dumps(found))
 
 
 if __name__ == "__main__":
