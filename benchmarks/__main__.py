@@ -27,7 +27,7 @@ def main() -> int:
     found: dict[str, Any] = {"machine": f"{platform.machine()}, Python {platform.python_version()}"}
     gates: list[Gate] = []
     for size in args.sizes:
-        measured = measure_size(base, size, args.repeat)
+        measured = measure_size(base, size, args.repeat, slow_at_large=args.slow_at_large)
         print(_table(measured), flush=True)
         found[size] = _plain(measured)
         gates += gates_of(measured, halved=args.halved)
@@ -59,6 +59,9 @@ _MODULES = {
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--large", action="store_true", help="size L too")
+    parser.add_argument(
+        "--slow-at-large", action="store_true", help="the slow ways at L: 10 GB, many minutes"
+    )
     parser.add_argument("--sizes", nargs="*", choices=["S", "M", "L"], default=["S", "M"])
     parser.add_argument("--repeat", type=int, default=5, help="runs of each way")
     parser.add_argument("--halved", action="store_true", help="gates at half, for busy machines")

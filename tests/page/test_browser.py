@@ -534,6 +534,22 @@ async def test_a_hub_that_is_away_is_said_to_be_and_the_age_grows(browser):
         await page.wait_for_selector(".ts-age:not(:has-text('does not answer'))")
 
 
+async def test_a_page_asks_as_seldom_as_the_hub_says_and_often_again(browser):
+    async with a_visit(browser) as visit:
+        await visit.open()
+        visit.preview.pace = "20.0"
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later()
+        visit.preview.pace = "5.0"
+        await visit.later(14)
+        await visit.page.wait_for_timeout(300)
+        assert visit.preview.fetched == 1
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later(10)
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later(7)
+
+
 async def test_numbers_too_old_are_taken_off_the_page(browser):
     async with a_visit(browser) as visit:
         visit.preview.away = True
