@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import chart
 from benchmarks.gates import Gate, gates_of
+from benchmarks.load.table import table
 from benchmarks.run import FIGURES, ROOT, Runs, measure_size, rate
 
 
@@ -26,7 +27,7 @@ def main() -> int:
     found: dict[str, Any] = {"machine": f"{platform.machine()}, Python {platform.python_version()}"}
     gates: list[Gate] = []
     for size in args.sizes:
-        measured = measure_size(base, size, args.repeat)
+        measured = measure_size(base, size, args.repeat, slow_at_large=args.slow_at_large)
         print(_table(measured), flush=True)
         found[size] = _plain(measured)
         gates += gates_of(measured, halved=args.halved)
@@ -34,6 +35,9 @@ def main() -> int:
         for name, words in _MODULES.items():
             found[name] = _module(name, *words)
             print(f"{name}: {json.dumps(found[name], indent=None)}", flush=True)
+        if not args.without_load:
+            found["load"] = _module("load")
+            print(table(found["load"]), flush=True)
         gates += gates_of(found, halved=args.halved)
     print(_verdicts(gates))
     found["gates"] = [gate.plain() for gate in gates]
@@ -55,9 +59,13 @@ _MODULES = {
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--large", action="store_true", help="size L too")
+    parser.add_argument(
+        "--slow-at-large", action="store_true", help="the slow ways at L: 10 GB, many minutes"
+    )
     parser.add_argument("--sizes", nargs="*", choices=["S", "M", "L"], default=["S", "M"])
     parser.add_argument("--repeat", type=int, default=5, help="runs of each way")
     parser.add_argument("--halved", action="store_true", help="gates at half, for busy machines")
+    parser.add_argument("--without-load", action="store_true", help="no hubs: saves 5 minutes")
     parser.add_argument("--watch-only", action="store_true", help="only listing and watching")
     parser.add_argument("--growth", action="store_true", help="draw docs/growth.svg")
     parser.add_argument("--json", help="write everything to this file")

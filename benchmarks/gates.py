@@ -75,6 +75,7 @@ def _events(events: dict[str, Any]) -> float:
 def _of_modules(found: dict[str, Any]) -> list[Gate]:
     offers, page = found["offers"], found["page"]
     return [
+        *(_of_load(found["load"]) if "load" in found else ()),
         Gate("L: 12 variants, one node changed", offers["after_1_nodes_ms"], 1, "ms", least=False),
         Gate(
             "L: 12 variants against judging in full",
@@ -99,5 +100,22 @@ def _of_modules(found: dict[str, Any]) -> list[Gate]:
         ),
         Gate(
             "import beyond kubespawner's own", found["imports"]["beyond_ms"], 150, "ms", least=False
+        ),
+    ]
+
+
+def _of_load(load: dict[str, Any]) -> list[Gate]:
+    rush, starts = load["rush"], load["starts"]
+    return [
+        Gate(
+            f"{rush['ours']['count']} people open the page in a minute: p99 against the stock form",
+            rush["stock"]["p99_ms"] / rush["ours"]["p99_ms"],
+            1,
+        ),
+        Gate(
+            f"{load['at_once']} starts at once: longest work at a time against KubeSpawner's",
+            starts["ours"]["work_ms"] / starts["stock"]["work_ms"],
+            1.5,
+            least=False,
         ),
     ]

@@ -119,11 +119,21 @@ def folder_of(base: Path, size: str) -> Path:
     return folder
 
 
-def measure_size(base: Path, size: str, repeat: int) -> dict[str, Any]:
-    """All figures of one size."""
+def measure_size(
+    base: Path, size: str, repeat: int, *, slow_at_large: bool = False
+) -> dict[str, Any]:
+    """All figures of one size.
+
+    Args:
+        base: Where clusters are generated.
+        size: ``S``, ``M`` or ``L``.
+        repeat: Runs of each quick way.
+        slow_at_large: Whether the slow ways run at L, too: 10 GB of memory, many minutes.
+    """
     folder = folder_of(base, size)
-    naive = {"S": 1, "M": 1, "L": 0}[size]
-    reflector = {"S": repeat, "M": max(2, repeat // 2), "L": 0}[size]  # at L it takes 8 GB
+    once_at_large = 1 if slow_at_large else 0
+    naive = {"S": 1, "M": 1, "L": once_at_large}[size]
+    reflector = {"S": repeat, "M": max(2, repeat // 2), "L": once_at_large}[size]
     ways = {
         "scan": repeat,
         "ours-paged": repeat,

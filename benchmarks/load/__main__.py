@@ -22,12 +22,11 @@ from typing import Any
 
 from benchmarks.load.hubs import WAYS, Hub, a_cluster, a_hub
 from benchmarks.load.people import Visitor, paced, polled, visitors
+from benchmarks.load.table import table
 
-_RUSH_S = 60.0
-_TURNS = 4
-_STARTS_TURNS = 3
 _IDLE_S = 5.0
-_POLL_S = 20.0
+_MEMORY = Path("/dev/shm")
+"""For the hubs' databases, so that the disk has no say."""
 _OPENED_A_SECOND = 20
 _FIGURES = ("cpu_s", "stall_ms", "work_ms", "wall_s")
 Figures = dict[str, Any]
@@ -58,40 +57,40 @@ def summed(turns: Sequence[Figures]) -> Figures:
     }
 
 
-async def rush(hubs: Sequence[Hub], crowd: int) -> dict[str, Figures]:
-    """Everybody of a crowd opens the spawn page within a minute."""
-    each, found = crowd // _TURNS, _nothing(hubs)
-    for turn in range(_TURNS):
+async def rush(hubs: Sequence[Hub], crowd: int, seconds: float, turns: int) -> dict[str, Figures]:
+    """Everybody of a crowd opens the spawn page within so many seconds."""
+    each, found = crowd // turns, _nothing(hubs)
+    for turn in range(turns):
         for hub in hubs:
             names = [f"visitor-{turn * each + n}" for n in range(each)]
             async with visitors(hub, names) as people:
-                coming = paced(people, _RUSH_S / _TURNS, random.Random(turn), Visitor.open_page)
+                coming = paced(people, seconds / turns, random.Random(turn), Visitor.open_page)
                 found[hub.way].append(await metered(hub, coming))
-            _say(f"rush, turn {turn + 1} of {_TURNS}, {hub.way}")
-    return {way: summed(turns) for way, turns in found.items()}
+            _say(f"rush, turn {turn + 1} of {turns}, {hub.way}")
+    return {way: summed(each) for way, each in found.items()}
 
 
-async def starts(hubs: Sequence[Hub], count: int) -> dict[str, Figures]:
+async def starts(hubs: Sequence[Hub], count: int, turns: int) -> dict[str, Figures]:
     """So many people, all with the page open, press Start at the same moment."""
     found = _nothing(hubs)
-    for turn in range(_STARTS_TURNS):
+    for turn in range(turns):
         for hub in hubs:
             names = [f"starter-{turn * count + n}" for n in range(count)]
             async with visitors(hub, names) as people:
                 await asyncio.gather(*(who.open_page() for who in people))
                 pressing = paced(people, 0, random.Random(turn), Visitor.start)
                 found[hub.way].append(await metered(hub, pressing))
-            _say(f"starts, turn {turn + 1} of {_STARTS_TURNS}, {hub.way}")
-    return {way: summed(turns) for way, turns in found.items()}
+            _say(f"starts, turn {turn + 1} of {turns}, {hub.way}")
+    return {way: summed(each) for way, each in found.items()}
 
 
-async def open_pages(hub: Hub, count: int) -> dict[str, Figures]:
+async def open_pages(hub: Hub, count: int, seconds: float) -> dict[str, Figures]:
     """So many pages stay open, each asking for fresh offers at its interval."""
     found, rng = {}, random.Random(5)
     async with visitors(hub, [f"watcher-{n}" for n in range(count)]) as people:
         await paced(people, count / _OPENED_A_SECOND, rng, Visitor.open_page)
         for name, accept in (("page", "text/html"), ("json", "application/json")):
-            found[name] = summed([await metered(hub, polled(people, _POLL_S, rng, accept))])
+            found[name] = summed([await metered(hub, polled(people, seconds, rng, accept))])
             _say(f"open pages, {name}")
     return found
 
@@ -129,25 +128,25 @@ async def idle(hubs: Sequence[Hub]) -> dict[str, Figures]:
 async def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All of it, on one cluster."""
     crowd = [f"visitor-{n}" for n in range(args.people)]
-    crowd += [f"starter-{n}" for n in range(args.starts * _STARTS_TURNS)]
+    crowd += [f"starter-{n}" for n in range(args.starts * args.turns)]
     crowd += [*(f"watcher-{n}" for n in range(args.pages)), "first"]
+    base = _MEMORY if _MEMORY.is_dir() else None
     async with contextlib.AsyncExitStack() as parts:
-        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="load-")))
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(dir=base)))
         await parts.enter_async_context(a_cluster(folder, args.nodes, args.pods, args.changes))
         _say("the cluster is there")
         hubs = [await parts.enter_async_context(a_hub(folder, way, crowd)) for way in WAYS]
         _say("the hubs are there: " + ", ".join(f"{hub.way} {hub.pid}" for hub in hubs))
         found: dict[str, Any] = {"nodes": args.nodes, "pods": args.pods, "changes": args.changes}
+        found |= {"at_once": args.starts, "pages": args.pages}
         found["first_page_ms"] = await first_pages(hubs)
         found["idle"] = await idle(hubs)
         if args.people:
-            found["rush"] = await rush(hubs, args.people)
+            found["rush"] = await rush(hubs, args.people, args.seconds, args.turns)
         if args.starts:
-            found["starts"] = await starts(hubs, args.starts)
+            found["starts"] = await starts(hubs, args.starts, args.turns)
         if args.pages:
-            found["open_pages"] = await open_pages(hubs[0], args.pages)
-        for hub in hubs:
-            _say((folder / f"{hub.way}.log").read_text()[-2000:])
+            found["open_pages"] = await open_pages(hubs[0], args.pages, args.open_for)
         return found
 
 
@@ -159,11 +158,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("nodes", type=int, nargs="?", default=1_000)
     parser.add_argument("pods", type=int, nargs="?", default=30_000)
-    parser.add_argument("--people", type=int, default=1_000, help="who open the page in a minute")
+    parser.add_argument("--people", type=int, default=1_000, help="who open the page")
     parser.add_argument("--starts", type=int, default=50, help="who press Start at once")
     parser.add_argument("--pages", type=int, default=500, help="that stay open")
+    parser.add_argument("--seconds", type=float, default=60, help="in which they come")
+    parser.add_argument("--open-for", type=float, default=20, help="seconds; once each kind")
+    parser.add_argument("--turns", type=int, default=4, help="of each hub, for rush and starts")
+    parser.add_argument("--table", action="store_true", help="print a table in place of JSON")
     parser.add_argument("--changes", type=float, default=20, help="of the cluster a second")
-    json.dump(asyncio.run(measure(parser.parse_args())), sys.stdout)
+    args = parser.parse_args()
+    found = asyncio.run(measure(args))
+    print(table(found) if args.table else json.dumps(found))
 
 
 if __name__ == "__main__":

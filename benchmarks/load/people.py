@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from benchmarks.load.hubs import Hub
+from teamspawner.hub.pace import HEADER, LEAST_S
 
 _BROWSER = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 _TIERS = tuple(f"size{n}" for n in range(1, 13))
 _PATIENCE = aiohttp.ClientTimeout(total=300, connect=300, sock_connect=300)
-_EVERY_S, _JITTER = 5.0, (0.8, 1.2)
-"""How often an open page asks for fresh offers, as in ``page.js``."""
+_JITTER = (0.8, 1.2)
+"""How much an open page alters the pace that the hub names, as in ``page.js``."""
 
 
 class WrongPageError(Exception):
@@ -55,15 +56,15 @@ class Visitor:
             )
         return text
 
-    async def ask(self, accept: str) -> int:
-        """Ask for fresh offers as an open page does; returns the length of the answer."""
+    async def ask(self, accept: str) -> float:
+        """Ask for fresh offers as an open page does; returns when to ask again, in seconds."""
         url = f"{self._hub.url}/hub/api/teamspawner/offers?user={self.name}&server="
         headers = {"Accept": accept, "X-XSRFToken": self.xsrf, "Sec-Fetch-Mode": "cors"}
         async with self._session.get(url, headers={**headers, "Cookie": self._cookie()}) as answer:
             body = await answer.read()
         if answer.status != 200 or b"size12" not in body:
             raise WrongPageError(f"offers: {answer.status}: {body[:500]!r}")
-        return len(body)
+        return float(answer.headers[HEADER])
 
     async def start(self) -> None:
         """Press Start and wait until the hub sends the browser to the running server."""
@@ -135,13 +136,12 @@ async def polled(
     end, took = time.perf_counter() + seconds, []
 
     async def one(who: Visitor) -> None:
-        wait = rng.uniform(0, _EVERY_S)
+        wait = rng.uniform(0, LEAST_S)
         while time.perf_counter() + wait < end:
             await asyncio.sleep(wait)
             begun = time.perf_counter()
-            await who.ask(accept)
+            wait = await who.ask(accept) * rng.uniform(*_JITTER)
             took.append(time.perf_counter() - begun)
-            wait = _EVERY_S * rng.uniform(*_JITTER)
 
     await asyncio.gather(*map(one, people))
     return took

@@ -104,7 +104,7 @@ def nominated_pods(
         if (
             other.nominated_node
             and (rules.gated_nominations or not spec.gates)
-            and not _same(other, candidate)
+            and not same_pod(other, candidate)
             and spec.priority >= own.priority
             and spec.scheduler_name == own.scheduler_name
         ):
@@ -112,7 +112,7 @@ def nominated_pods(
     return found
 
 
-def _same(one: Candidate, other: Candidate) -> bool:
+def same_pod(one: Candidate, other: Candidate) -> bool:
     """Tell whether two candidates are one pod: by uid, else by name where one has no uid."""
     if one.uid and other.uid:
         return one.uid == other.uid

@@ -147,8 +147,7 @@ class Ports(Filter):
 
     def __call__(self, state: NodeState, change: Change) -> Reasons:
         """Ports are a set per node: a pod that leaves frees a port others hold too."""
-        staying = state.pods[: len(state.pods) - len(change.come)]
-        taken = {port_key(port) for pod in staying for port in pod.spec.host_ports}
+        taken = {port_key(port) for pod in state.pods for port in pod.spec.host_ports}
         taken -= {port_key(port) for pod in change.gone for port in pod.spec.host_ports}
         taken |= {port_key(port) for pod in change.come for port in pod.spec.host_ports}
         return (_PORTS,) if any(port_taken(port, taken) for port in self.wanted) else ()
@@ -216,7 +215,7 @@ def fit(spec: PodSpec, snapshot: Snapshot, rules: Rules) -> Fit:
     """Prepare NodeResourcesFit."""
     asked = {name: amount for name, amount in spec.requests.items() if amount > 0}
     order = [name for name in _CORE if name in asked]
-    order += sorted(name for name in asked if name not in _CORE and is_scalar(name))
+    order += sorted(filter(is_scalar, asked))
     reasons = {
         (name, resolvable): Reason(
             "NodeResourcesFit", f"Insufficient {name}", resolvable=resolvable, resource=name

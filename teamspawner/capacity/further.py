@@ -13,8 +13,9 @@ from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.judge import resolvable
 from teamspawner.capacity.objects import NodeState, Pod, Snapshot
 from teamspawner.capacity.rejected import Rejected
+from teamspawner.capacity.steps import STEP
 from teamspawner.capacity.verdict import Status, Verdict
-from teamspawner.capacity.view import STEP, Due
+from teamspawner.capacity.view import Due
 
 __all__ = ["Further"]
 

@@ -10,17 +10,18 @@ judged in full, once per version.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from teamspawner.capacity.answers import Answers
 from teamspawner.capacity.held import Held, dated
-from teamspawner.capacity.judge import judge
-from teamspawner.capacity.objects import EMPTY, Candidate, Pod, PodSpec, Snapshot
+from teamspawner.capacity.judge import judging
+from teamspawner.capacity.objects import EMPTY, Candidate, NodeState, Pod, PodSpec, Snapshot
 from teamspawner.capacity.owner import Owner, Reaches, claims_of
 from teamspawner.capacity.place import best_of, put_on
 from teamspawner.capacity.rules import Rules
+from teamspawner.capacity.steps import drained
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.capacity.view import View
 
@@ -50,6 +51,17 @@ class _Known(NamedTuple):
     owner: Owner
 
 
+class _Full(NamedTuple):
+    """A verdict that was judged in full, and all that it follows from.
+
+    ``nodes`` are those with pods put on some; None where the version tells them.
+    """
+
+    ground: tuple[object, ...]
+    nodes: Mapping[str, NodeState] | None
+    verdict: Verdict
+
+
 class FitIndex:
     """Answers as ``judge`` does, at the cost of what changed since it was asked last.
 
@@ -62,7 +74,7 @@ class FitIndex:
         self._sizes: Held[Answers] = Held(_SIZES)
         self._people: Held[Owner] = Held(_PEOPLE)
         self._reaches: Reaches = Held(_REACHES)
-        self._full: Held[tuple[Hashable, Candidate, Verdict]] = Held(_FULL)
+        self._full: Held[_Full] = Held(_FULL)
         self._chosen: Held[str] = Held(_FULL)
         self._pods: dict[int, _Known] = {}
         self._ours: dict[str, bool] = {}
@@ -85,13 +97,17 @@ class FitIndex:
 
         A caller with others to serve does so between two steps; ``verdict`` answers
         the same without it, and at any time meanwhile, but asks all nodes that it has to ask
-        in one go. Nothing is done for pods whose answers are not kept node by node.
+        in one go. Pods whose answers are not kept node by node are judged in full.
         """
         known, view = self._known(candidate.pod), self._view(snapshot)
-        if view is None or not known.plain or "pods" in snapshot.unseen:
+        if snapshot.changed is None or "pods" in snapshot.unseen:
             return
-        yield from known.answers.catch_up(snapshot, view)
-        yield from known.owner.catch_up(candidate, snapshot, view, known.answers)
+        if view is not None and known.plain and not candidate.nominated_node:
+            yield from known.answers.catch_up(snapshot, view)
+            yield from known.owner.catch_up(candidate, snapshot, view, known.answers)
+            if known.owner.verdict(known.size, known.answers, snapshot) is not None:
+                return
+        yield from self._judging(candidate, snapshot)
 
     def _view(self, snapshot: Snapshot) -> View | None:
         """Return the nodes of a snapshot; None when no node's answer can be kept."""
@@ -129,17 +145,21 @@ class FitIndex:
 
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Judge in full, once per version of the cluster."""
-        if snapshot.changed is None or snapshot.placed:
-            return judge(candidate, snapshot, self.rules)
+        return drained(self._judging(candidate, snapshot))
+
+    def _judging(self, candidate: Candidate, snapshot: Snapshot) -> Generator[None, None, Verdict]:
+        """The same in steps."""
+        if snapshot.changed is None:
+            return (yield from judging(candidate, snapshot, self.rules))
         known = self._known(candidate.pod)
         key = (known.size, known.person, candidate.uid or candidate.name)
+        ground = (snapshot.version, snapshot.waiting, claims_of(candidate, snapshot), candidate)
+        nodes = snapshot.nodes if snapshot.placed else None
         held = self._full.get(key)
-        ground = (snapshot.version, claims_of(candidate, snapshot))
-        if held is not None and held[:2] == (ground, candidate):
-            return dated(held[2], snapshot)
-        verdict = judge(candidate, snapshot, self.rules)
-        self._full.put(key, (ground, candidate, verdict))
-        return verdict
+        if held is None or held.ground != ground or held.nodes is not nodes:
+            verdict = yield from judging(candidate, snapshot, self.rules)
+            held = self._full.put(key, _Full(ground, nodes, verdict))
+        return dated(held.verdict, snapshot)
 
     def place(self, snapshot: Snapshot, candidates: Iterable[Candidate]) -> Snapshot:
         """Return the snapshot with pods put first that will take room shortly, as ``place`` does.

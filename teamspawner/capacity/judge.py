@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from teamspawner.capacity.count import how_many, how_many_by_preemption
 from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.objects import Candidate, Pod, Snapshot
 from teamspawner.capacity.rules import Rules
+from teamspawner.capacity.steps import STEP, drained
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 
 
@@ -41,17 +42,24 @@ def judge(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Verdict:
     Returns:
         The verdict; ``count`` is None where it is not known.
     """
+    return drained(judging(candidate, snapshot, rules))
+
+
+def judging(
+    candidate: Candidate, snapshot: Snapshot, rules: Rules
+) -> Generator[None, None, Verdict]:
+    """The same in steps, between which others may be served; the last one returns the verdict."""
     early = _before(candidate, snapshot, rules)
     if early is not None:
         return early
     context = prepare(candidate, snapshot, rules)
-    tally = _ask_all(snapshot, context)
+    tally = yield from _ask_all(snapshot, context)
     if tally.fits:
         count = how_many(candidate, snapshot, rules, context, tally.fits)
         return _verdict(Status.FITS_NOW, snapshot, tally, nodes=tuple(tally.fits), count=count)
     if tally.unsure:
         return _unknown(snapshot, tally, tally.unsure.values())
-    return _without_room(candidate, snapshot, context, tally)
+    return (yield from _without_room(candidate, snapshot, context, tally))
 
 
 def _before(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Verdict | None:
@@ -73,9 +81,11 @@ def _before(candidate: Candidate, snapshot: Snapshot, rules: Rules) -> Verdict |
     return None
 
 
-def _ask_all(snapshot: Snapshot, context: Context) -> _Tally:
+def _ask_all(snapshot: Snapshot, context: Context) -> Generator[None, None, _Tally]:
     tally = _Tally()
-    for name, state in snapshot.nodes.items():
+    for number, (name, state) in enumerate(snapshot.nodes.items(), 1):
+        if not number % STEP:
+            yield
         reasons = against(state, context)
         if not reasons:
             tally.fits.append(name)
@@ -89,9 +99,9 @@ def _ask_all(snapshot: Snapshot, context: Context) -> _Tally:
 
 def _without_room(
     candidate: Candidate, snapshot: Snapshot, context: Context, tally: _Tally
-) -> Verdict:
+) -> Generator[None, None, Verdict]:
     """Answer when no node takes the pod now."""
-    preempt, unsure = _preemption(candidate, snapshot, context, tally)
+    preempt, unsure = yield from _preemption(candidate, snapshot, context, tally)
     if preempt:
         count = how_many_by_preemption(candidate, snapshot, context, preempt)
         gentle = any(
@@ -110,7 +120,11 @@ def _without_room(
     if unsure:
         return _unknown(snapshot, tally, unsure)
     freeing = _freeing(snapshot, context, tally)
-    left = [fits_emptied(snapshot.nodes[name], context) for name in tally.rejected]
+    left: list[Reasons] = []
+    for number, name in enumerate(tally.rejected, 1):
+        left.append(fits_emptied(snapshot.nodes[name], context))
+        if not number % STEP:
+            yield
     if not all(left) and "pods" in snapshot.unseen:
         return _unknown(snapshot, tally, [context.unsure])
     if not all(left):
@@ -124,13 +138,15 @@ def _without_room(
 
 def _preemption(
     candidate: Candidate, snapshot: Snapshot, context: Context, tally: _Tally
-) -> tuple[tuple[str, ...], list[Reasons]]:
+) -> Generator[None, None, tuple[tuple[str, ...], list[Reasons]]]:
     """Return the nodes that would take it without pods of lower priority, and the doubts."""
     found: list[str] = []
     unsure: list[Reasons] = []
     if candidate.pod.spec.preemption_policy == "Never":
         return (), unsure
-    for name, reasons in tally.rejected.items():
+    for number, (name, reasons) in enumerate(tally.rejected.items(), 1):
+        if not number % STEP:
+            yield
         state = snapshot.nodes[name]
         lower = _lower(state.pods, _priority(candidate))
         if not lower or not resolvable(reasons):
@@ -169,7 +185,7 @@ def _freeing(snapshot: Snapshot, context: Context, tally: _Tally) -> tuple[str, 
 
 
 def _unknown(snapshot: Snapshot, tally: _Tally, doubts: Iterable[Reasons]) -> Verdict:
-    reasons = dict.fromkeys(r for found in doubts for r in found if r.unknown)
+    reasons = dict.fromkeys(reason for found in doubts for reason in found)
     verdict = _verdict(Status.UNKNOWN, snapshot, tally)
     return replace(verdict, reasons=tuple(reasons))
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from teamspawner.capacity.objects import NodeState, Snapshot
+from teamspawner.capacity.steps import STEP
 
-__all__ = ["NOTHING_SEEN", "STEP", "Due", "View"]
-
-STEP = 100
-"""Nodes asked between two steps: tenths of a millisecond, so that a caller may stop in time."""
+__all__ = ["NOTHING_SEEN", "Due", "View"]
 
 _OF_NOTHING = -1
 

@@ -21,7 +21,7 @@ from kubernetes_asyncio.client import ApiException
 from teamspawner.hub.race import api_message
 from teamspawner.hub.trouble import QUOTA
 
-__all__ = ["Answer", "DryRun", "Outcome"]
+__all__ = ["Answer", "DryRun", "Outcome", "shape_of"]
 
 KEPT_S = 60.0
 KEPT_BLIND_S = 10.0
@@ -82,6 +82,11 @@ class DryRun:
         self._mark = mark
         self._barred_until = 0.0
 
+    @property
+    def mark(self) -> object:
+        """Another one when a quota or limit has changed; None while those are not seen."""
+        return self._mark()
+
     async def ask(
         self,
         namespace: str,
@@ -103,7 +108,7 @@ class DryRun:
         if now < self._barred_until:
             return Answer(Outcome.NOT_ASKED, detail="not asked again so soon")
         mark = self._mark()
-        key = (namespace, _shape(pod, own_claims))
+        key = (namespace, shape_of(pod, own_claims))
         kept = self._answers.get(key)
         if kept is not None and not fresh and now < kept[0] and kept[1] == mark:
             return kept[2]
@@ -170,7 +175,7 @@ def _pod_in(body: bytes) -> Mapping[str, Any] | None:
     return found if whole else None
 
 
-def _shape(pod: Mapping[str, Any], own_claims: frozenset[str]) -> str:
+def shape_of(pod: Mapping[str, Any], own_claims: frozenset[str]) -> str:
     """A digest of everything but who it is for: names, environment, mounts, own volumes."""
     text = json.dumps(_impersonal(pod, own_claims), sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -73,13 +73,20 @@ class Gate:
         shared, person = self._known.shared(), self._known.person()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await shared.turns.work(desk.warm(self._known.scene(profiles)))
+        await self._warm(desk, profiles)
         await self._make(desk.plan(person, self._known.scene(profiles)))
         listing = await shared.turns.work(desk.listed(person, self._known.scene(profiles)))
         metrics.offered(listing.offers)
         if self._known.unlisted:
             return replace(listing, notice=listing.notice or UNLISTED)
         return listing
+
+    async def _warm(self, desk: Desk, profiles: Any) -> None:
+        """Read what changed of a large cluster, in small steps; for the metrics, too."""
+        shared, scene = self._known.shared(), self._known.scene(profiles)
+        await shared.turns.work(desk.warm(scene))
+        if scene.snapshot is not None:
+            await shared.turns.work(shared.holdings.follow(scene.snapshot))
 
     async def _make(self, plan: tuple[Choice, ...]) -> None:
         """Make the pods of choices that have none."""
@@ -165,7 +172,7 @@ class Gate:
         shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await shared.turns.work(desk.warm(self._known.scene(profiles)))
+        await self._warm(desk, profiles)
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)

@@ -19,6 +19,7 @@ from tornado import web
 from tornado.httputil import url_concat
 from traitlets.config.loader import LazyConfigValue
 
+from teamspawner.hub.pace import HEADER, Pace
 from teamspawner.offers.model import Listing
 from teamspawner.page import HUB_TEMPLATE_DIR, STATIC_DIR, document, render
 
@@ -30,6 +31,8 @@ INSTEAD = "teamspawner/instead"
 _OFFERS, _INSTEAD, _FILES = rf"/{OFFERS}", rf"/{INSTEAD}/([^/]+)/?([^/]*)", rf"/{STATIC}(.*)"
 _OUR_PATTERNS = {_OFFERS, _INSTEAD, _FILES}
 CANCEL_TIMEOUT_S = 10
+_PACE = Pace()
+"""Of all pages of this hub process."""
 STOP_TIMEOUT_S = 60
 
 
@@ -111,6 +114,7 @@ class OffersHandler(APIHandler):
         listing = await self._listing(user_name, server_name)
         now = datetime.now(UTC)
         self.set_header("Cache-Control", "no-store")
+        self.set_header(HEADER, f"{_PACE.seconds(f'{user_name}/{server_name}'):.1f}")
         if "text/html" in self.request.headers.get("Accept", ""):
             self.set_header("Content-Type", "text/html; charset=UTF-8")
             base = self.hub.base_url

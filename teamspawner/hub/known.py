@@ -153,7 +153,7 @@ class Known:
         shared = self.shared()
         if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
-            self._pods = Pods(self._spawner, dry_run, shared.rules, shared.turns)
+            self._pods = Pods(self._spawner, dry_run, shared.rules, shared.alike)
         return self._pods
 
 

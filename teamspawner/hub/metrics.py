@@ -8,7 +8,6 @@ and labels of nodes, never what a person typed, so their number stays bounded.
 from __future__ import annotations
 
 import time
-from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +18,6 @@ from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from teamspawner.capacity.accelerators import devices_of, is_accelerator
-from teamspawner.capacity.objects import Snapshot
-from teamspawner.offers.choices import TEAM_LABEL
 from teamspawner.offers.model import Offer
 
 SUBSYSTEM = "teamspawner"
@@ -87,25 +83,6 @@ class Seen:
     in_use: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     total: Mapping[tuple[str, str], int] = field(default_factory=dict)
     free: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-
-def seen_in(snapshot: Snapshot) -> Seen:
-    """Count a snapshot's nodes and devices; costs only nodes that have accelerators."""
-    in_use: Counts[tuple[str, str, str]] = Counts()
-    total: Counts[tuple[str, str]] = Counts()
-    free: Counts[tuple[str, str]] = Counts()
-    for state in snapshot.nodes.values():
-        if not any(is_accelerator(name) for name in state.node.allocatable):
-            continue
-        for device in devices_of(state.node):
-            total[device.model, device.kind] += state.node.allocatable.get(device.resource, 0)
-            free[device.model, device.kind] += state.free(device.resource)
-            for pod in state.pods:
-                held = pod.spec.requests.get(device.resource, 0)
-                if held:
-                    team = pod.labels.get(TEAM_LABEL, "")
-                    in_use[team, device.model, device.kind] += held
-    return Seen(snapshot.as_of, len(snapshot.nodes), in_use, total, free)
 
 
 def offered(offers: Iterable[Offer]) -> None:

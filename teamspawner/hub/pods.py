@@ -17,10 +17,10 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.reading import ObjectError
-from teamspawner.hub.dryrun import Answer, DryRun, Outcome
-from teamspawner.hub.shape import manifest
+from teamspawner.hub.alike import Alike, Whose, may_share
+from teamspawner.hub.dryrun import Answer, DryRun, Outcome, shape_of
+from teamspawner.hub.shape import manifest, plain_manifest
 from teamspawner.hub.trouble import quota_sentence
-from teamspawner.hub.turns import Turns
 from teamspawner.offers.model import Choice
 from teamspawner.offers.sentences import QUOTA
 
@@ -55,7 +55,7 @@ class Pods:
         spawner: Whose manifests are written.
         dry_run: Asks the API server; None asks nobody.
         rules: The scheduler that will place them.
-        turns: Each pod is written in a turn of its own, whoever it is for.
+        alike: Pods of other people that may be one's own, but for names.
         clock: Seconds, monotonic.
     """
 
@@ -64,13 +64,13 @@ class Pods:
         spawner: Any,
         dry_run: DryRun | None,
         rules: Rules,
-        turns: Turns,
+        alike: Alike,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spawner = spawner
         self._dry_run = dry_run
         self.rules = rules
-        self._turns = turns
+        self._alike = alike
         self._clock = clock
         self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
         self._decided: dict[int, Verdict] = {}
@@ -85,19 +85,55 @@ class Pods:
         return self._decided.get(id(candidate))
 
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
-        """Make the pods of these choices."""
-        wanted = list(choices)
-        made = await asyncio.gather(*(self._shape(each, fresh=fresh) for each in wanted))
-        now = self._clock()
+        """Make the pods of these choices; unless ``fresh``, as far as others have none such."""
+        wanted, now = list(choices), self._clock()
         self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
+        share = {each.key for each in wanted if not fresh and may_share(self._spawner, each)}
+        ground = await self._ground() if len(share) > 1 else None
+        if ground is not None:
+            wanted = self._borrow(wanted, share, *ground)
+        made = await asyncio.gather(*(self._shape(each, fresh=fresh) for each in wanted))
+        until = self._clock() + KEPT_S
         for choice, shaped in zip(wanted, made, strict=True):
-            self._made[choice.key] = (now + KEPT_S, shaped)
+            self._made[choice.key] = (until, shaped)
             self._tell(choice, shaped)
+            if ground is not None and choice.key in share and shaped.verdict is None:
+                self._alike.put(ground[0], choice, ground[1], shaped.candidate, until)
         self._decided = {
             id(shaped.candidate): shaped.verdict
             for _, shaped in self._made.values()
             if shaped.verdict is not None
         }
+
+    async def _ground(self) -> tuple[tuple[object, ...], Whose] | None:
+        """What the pods of this person's choices are made from; None when that cannot be told."""
+        spawner, asks = self._spawner, self._dry_run
+        await self._alike.turns.next()
+        try:
+            written = await plain_manifest(spawner)
+        except Exception:  # noqa: BLE001 - a function of the admin's may raise anything
+            return None  # each choice says so in its own words
+        shape = shape_of(written, frozenset({spawner.pvc_name}))
+        mark = asks.mark if asks is not None else "not asked"
+        ground = (spawner.namespace, shape, mark, self.rules)
+        return ground, Whose.of(written, spawner.pvc_name)
+
+    def _borrow(
+        self,
+        wanted: list[Choice],
+        share: set[tuple[str, ...]],
+        ground: tuple[object, ...],
+        whose: Whose,
+    ) -> list[Choice]:
+        """Take over what others have had written; return what is still to be written."""
+        now, left = self._clock(), []
+        for choice in wanted:
+            found = self._alike.get(ground, choice, whose, now) if choice.key in share else None
+            if found is None:
+                left.append(choice)
+            else:
+                self._made[choice.key] = (found[0], Shaped(found[1]))
+        return left
 
     def _tell(self, choice: Choice, shaped: Shaped) -> None:
         """Tell the admin, once for each fault, why a choice is INVALID for people."""
@@ -111,7 +147,7 @@ class Pods:
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
         # a page may need dozens, and a class opens as many pages at once
-        await self._turns.next()
+        await self._alike.turns.next()
         try:
             written = await manifest(self._spawner, choice)
         except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything

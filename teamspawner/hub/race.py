@@ -24,18 +24,23 @@ from teamspawner.hub.trouble import (
     pulls_in_vain,
     unschedulable,
 )
-from teamspawner.page.words import age
 
 __all__ = ["Look", "Patience", "StartTimeoutError", "api_message", "race"]
 
 LOOK_EVERY_S = 0.5
 
 
+def _spelled(seconds: float) -> str:
+    from teamspawner.page.words import age  # only a start that fails needs it
+
+    return age(seconds)
+
+
 class StartTimeoutError(TimeoutError):
     """The server was not ready in time; JupyterHub's own timeout has no words."""
 
     def __init__(self, seconds: float) -> None:
-        sentence = f"The server was not ready within {age(seconds)}."
+        sentence = f"The server was not ready within {_spelled(seconds)}."
         super().__init__(sentence)
         self.jupyterhub_message = sentence
         self.jupyterhub_html_message = sentence
@@ -156,7 +161,7 @@ def _when_read(events: Callable[[], list[dict[str, Any]]]) -> Iterator[dict[str,
 
 def _too_late(pod: dict[str, Any] | None, seconds: float) -> Refusal | StartTimeoutError:
     if pod is not None and unschedulable(pod):
-        return Refusal(409, "busy", f"No machine had room for this server for {age(seconds)}.")
+        return Refusal(409, "busy", f"No machine had room for this server for {_spelled(seconds)}.")
     return StartTimeoutError(seconds)
 
 

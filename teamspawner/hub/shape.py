@@ -15,7 +15,7 @@ from kubespawner import KubeSpawner
 from teamspawner.hub.lay import as_profile, own_copy
 from teamspawner.offers.model import Choice
 
-__all__ = ["manifest", "twin_of"]
+__all__ = ["manifest", "plain_manifest", "twin_of"]
 
 
 def twin_of(spawner: Any) -> Any:
@@ -48,5 +48,17 @@ async def manifest(spawner: Any, choice: Choice) -> dict[str, Any]:
     pod = await KubeSpawner.get_pod_manifest(twin)
     if twin.modify_pod_hook:
         pod = await maybe_future(twin.modify_pod_hook(twin, pod))
+    written: dict[str, Any] = twin.api.api_client.sanitize_for_serialization(pod)
+    return written
+
+
+async def plain_manifest(spawner: Any) -> dict[str, Any]:
+    """Write the pod that the settings alone make, without any choice: nothing hides in it.
+
+    Raises:
+        Exception: Whatever a setting of the admin's raises.
+    """
+    twin = twin_of(spawner)
+    pod = await KubeSpawner.get_pod_manifest(twin)
     written: dict[str, Any] = twin.api.api_client.sanitize_for_serialization(pod)
     return written

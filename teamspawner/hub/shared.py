@@ -16,7 +16,9 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
+from teamspawner.hub.alike import Alike
 from teamspawner.hub.dryrun import DryRun
+from teamspawner.hub.holdings import Holdings
 from teamspawner.hub.source import Held, MapSource
 from teamspawner.hub.turns import Turns
 from teamspawner.offers.choices import START_LABEL
@@ -38,6 +40,8 @@ class Shared:
         watcher: The cluster.
         dry_run: Asks the API server about pods, and remembers.
         turns: Cuts work that is long on a large cluster.
+        holdings: What the metrics tell of the cluster's devices.
+        alike: Pods written for one person that are others', too.
     """
 
     def __init__(self, spawner: Any) -> None:
@@ -46,6 +50,8 @@ class Shared:
         gc.freeze()
         self.ledger = Ledger()
         self.turns = Turns()
+        self.holdings = Holdings()
+        self.alike = Alike(self.turns)
         self.watcher: Watcher = for_loop(
             connection=Connection(spawner.api.api_client.configuration),
             rules=named_rules(spawner),
@@ -125,7 +131,7 @@ class Shared:
     def counted(self) -> metrics.Seen | None:
         """What the metrics tell of the cluster; None before it was ever seen."""
         seen = self.snapshot
-        return metrics.seen_in(seen) if seen is not None else None
+        return self.holdings.seen(seen) if seen is not None else None
 
     @staticmethod
     def now() -> float:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.hub.refusal import Refusal
 
 __all__ = [
@@ -138,9 +137,7 @@ def _listed(text: str) -> dict[str, str]:
 def _noun(resource: str) -> str:
     """What people call a resource that a quota limits."""
     name = resource.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")
-    if is_accelerator(name):
-        return "GPUs" if "gpu" in name else name
-    return _NOUNS.get(name, name)
+    return "GPUs" if "/gpu" in name else _NOUNS.get(name, name)
 
 
 def _scheduled_condition(pod: Json) -> Json:

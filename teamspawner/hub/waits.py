@@ -5,11 +5,14 @@ from __future__ import annotations
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.map.schema import Map
 from teamspawner.offers.model import Choice
+from teamspawner.offers.starting import STARTS_WITHIN
 
 __all__ = ["longest_s", "wait_s"]
 
 HELP_FORETOLD = frozenset({Status.NODE_COMING, Status.NEEDS_SCALE_UP, Status.QUEUED})
 """Verdicts that foretell a wait for somebody else; an autoscaler looks only now and then."""
+STARTING_S = STARTS_WITHIN.total_seconds()
+"""How long a machine that is starting is believed to be; who was promised it waits as long."""
 UNFORETOLD_S = 60.0
 """How long a pod may be unplaceable when nothing could be foretold."""
 
@@ -23,7 +26,7 @@ def longest_s(parsed: Map | None, own_s: float) -> float:
     """
     tiers = parsed.tiers.values() if parsed else ()
     waits = [(tier.start_timeout or own_s) + (tier.wait or own_s) for tier in tiers]
-    return max(2 * own_s, own_s + _machine_s(parsed), *waits, 0.0)
+    return max(2 * own_s, own_s + _machine_s(parsed), own_s + STARTING_S, *waits, 0.0)
 
 
 def wait_s(
@@ -43,7 +46,8 @@ def wait_s(
         return max(waits, min(own_s, UNFORETOLD_S))
     if foretold.status not in HELP_FORETOLD:
         return waits
-    return max(waits, own_s, _machine_s(parsed))
+    starting = STARTING_S if foretold.status is Status.NODE_COMING else 0.0
+    return max(waits, own_s, _machine_s(parsed), starting)
 
 
 def _machine_s(parsed: Map | None) -> float:

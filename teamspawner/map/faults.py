@@ -154,7 +154,7 @@ def _fix(kind: str, detail: ErrorDetails, found: Any) -> str:
 
 def _other_shape(kind: str, detail: ErrorDetails, found: Any) -> str:
     """How to give a value the shape that it must have there."""
-    if kind == "tuple_type" and isinstance(found, str | int):
+    if kind == "tuple_type" and isinstance(found, str | int) and str(found).strip():
         return f"write [{found}]"
     if kind == "tuple_type" and isinstance(found, dict):
         return "make it an entry of a list, with - before it"

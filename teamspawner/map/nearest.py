@@ -14,6 +14,8 @@ from teamspawner.errors import QuantityError
 _DURATION = re.compile(r"\W*(\d+(?:[.,]\d+)?)\s*(s|m|h|d)[a-z]*\W*", re.ASCII | re.IGNORECASE)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 63
+_NO_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+"""What YAML reads as something else, unless it stands in quotes."""
 
 
 def cpu(value: Any) -> str:
@@ -86,4 +88,7 @@ def resource_name(value: str) -> str:
 
 
 def _written(found: str, value: str) -> str:
-    return f"write {found}" if found and found != value and len(found) <= _LONGEST else ""
+    if not found or found == value or len(found) > _LONGEST:
+        return ""
+    read_as_text = found[0].isalpha() and found.lower() not in _NO_TEXT
+    return f"write {found}" if read_as_text else f'write "{found}"'

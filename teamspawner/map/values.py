@@ -110,7 +110,7 @@ def memory_size(value: Any) -> int:
         plain = str(value).strip()
         refuse(
             "a size of memory from 16Mi to 64Ti, such as 4Gi (a number alone is bytes)",
-            f"write {plain}Gi" if plain.isdecimal() and size else "",
+            nearest.memory(plain) if plain.isdecimal() and size else "",
         )
     return size
 
@@ -209,7 +209,7 @@ def mount_path(value: str) -> str:
     """Check where a volume appears: absolute, plain, and not over the system's own folders."""
     allowed = "an absolute path of letters, digits and ._-, outside the system's own folders"
     if not value.startswith("/"):
-        plain = _SEGMENT.fullmatch(value) and value not in _KEPT_PATHS
+        plain = _SEGMENT.fullmatch(value) and value not in {".", "..", *_KEPT_PATHS}
         refuse(allowed, f"write /{value}" if plain else "")
     parts = _path_parts(value.removeprefix("/").removesuffix("/"), allowed)
     if parts[0] in _KEPT_PATHS:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.steps import drained
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
@@ -30,7 +31,6 @@ from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
 from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.scene import Scene
-from teamspawner.offers.steps import drained
 from teamspawner.offers.stock import Stock
 
 _REASONS = {

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from teamspawner.capacity.context import with_pods
+from teamspawner.capacity.context import same_pod, with_pods
 from teamspawner.capacity.objects import Candidate, NodeState, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.offers.pools import Machine
@@ -137,7 +137,8 @@ class Growth:
                 other
                 for other in self.snapshot.waiting
                 if other.pod.spec.priority >= spec.priority
-                and not (other.pod.spec.gates or other.nominated_node or _same(other, candidate))
+                and not (other.pod.spec.gates or other.pod.terminating or other.nominated_node)
+                and not same_pod(other, candidate)
             ]
             self._left[key] = self._placed(ahead)
         return self._left[key]
@@ -218,13 +219,6 @@ def _size_of(spec: PodSpec) -> _Size:
             spec.tolerations,
         ),
     )
-
-
-def _same(one: Candidate, other: Candidate) -> bool:
-    """Tell whether two candidates are one pod: by uid, else by name where one has no uid."""
-    if one.uid and other.uid:
-        return one.uid == other.uid
-    return bool(one.name) and (one.pod.namespace, one.name) == (other.pod.namespace, other.name)
 
 
 def _all_there(taking: Sequence[Machine]) -> Reason:

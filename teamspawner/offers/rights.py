@@ -109,7 +109,9 @@ def _why_not(
     if found.fleet is not None and not found.fleet.is_any_of(team.gpu.models):
         return f"the gpu models of team {key} do not include {found.variant.model}"
     if not counts:
-        return f"team {key} allows {team.gpu.per_server} devices per server"
+        least, most = min(found.variant.counts), team.gpu.per_server or 0
+        devices = "device" if most == 1 else "devices"
+        return f"team {key} allows {most} {devices} per server, and the smallest count is {least}"
     if team.images and not images:
         return f"no image of team {key} suits it"
     return ""

@@ -173,6 +173,17 @@ def test_a_start_makes_a_server_of_the_tier_with_what_the_chart_gives_every_one(
     assert {"nvidia.com/gpu", "hub.jupyter.org/dedicated"} <= keys
 
 
+def test_a_named_server_has_a_home_of_its_own(hub):
+    """So it may run on another machine than the first, whose home may be held by one."""
+    assert hub.ask("POST", "/users/bob/servers/second", {"profile": "small"})[0] in {201, 202}
+    homes = {"claim-bob--second"}
+    wait_for(lambda: homes <= {c["metadata"]["name"] for c in _claims(hub)}, 60)
+
+
+def _claims(hub):
+    return hub.plane.admin.list("PersistentVolumeClaim", PLACE)
+
+
 def test_doctor_in_the_hubs_pod_finds_nothing_wrong(hub, capsys):
     values = str(hub.main.parent / "secret" / "values.yaml")
     flags = ["--kubeconfig", hub.environment["KUBECONFIG"], "--namespace", PLACE]

@@ -149,6 +149,7 @@ def test_while_what_failed_still_seems_to_fit_only_what_asks_for_less_is_named()
     assert nearest(failed, [failed, more, same]) is None
     assert nearest(failed, [failed, more, an_offer("less", cpu=1, memory=9)]).slug == "less"
     assert nearest(BUSY, [more]).slug == "more"
+    assert nearest(an_offer("gpu", gpus=1), [an_offer("plain")]).slug == "plain"
     shut = an_offer("less", cpu=1, startable=False)
     assert nearest(failed, [failed, shut]) is None
 

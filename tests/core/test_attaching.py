@@ -197,6 +197,15 @@ def test_a_node_where_an_ephemeral_claim_is_anothers_takes_no_volume(owner, node
     assert judged(cluster, pod(cpu=1)).nodes == ("a",)
 
 
+def test_nobody_is_evicted_where_an_ephemeral_claim_is_anothers():
+    theirs = bound("x-tmp")
+    reference = {"kind": "Pod", "uid": "other", "controller": True}
+    theirs[0]["metadata"]["ownerReferences"] = [reference]
+    there = pod("x", on="a", cpu=1, spec={**SCRATCH, "priority": -1})
+    verdict = judged([node(), limits(disk=9), *bound("home"), *theirs, there], ours("home"))
+    assert verdict.preempt == ()
+
+
 def test_a_claim_that_several_use_takes_one_place():
     cluster = [node(), limits(disk=2), *bound("home"), *bound("b")]
     users = [using("b", name="one"), using("b", name="two")]

@@ -7,6 +7,7 @@ import pytest
 from teamspawner.capacity import Rules, Status, judge, place
 from teamspawner.capacity.count import MOST
 from teamspawner.capacity.objects import HostPort, PodTerm, Requirement, Selector
+from teamspawner.capacity.place import put_on, take_off
 from tests.core.build import HOST, a_candidate, a_node, a_pod, a_snapshot, with_pods
 
 RULES = Rules()
@@ -78,6 +79,43 @@ def test_the_hubs_own_scheduler_fills_the_fullest_node_and_the_default_the_empti
         placed = place(snapshot, [a_candidate(cpu=1, scheduler_name=scheduler)], RULES)
         grown = [n for n, s in placed.nodes.items() if len(s.pods) > len(snapshot.nodes[n].pods)]
         assert grown == [node]
+
+
+def home_of(scheduler, *nodes):
+    placed = place(a_snapshot(*nodes), [a_candidate(cpu=0, scheduler_name=scheduler)], RULES)
+    (chosen,) = placed.placed
+    return chosen
+
+
+def test_how_full_a_node_is_goes_by_shares_and_not_by_amounts():
+    large = with_pods(a_node("large", cpu=80, memory="320Gi"), a_pod(cpu=8, memory="32Gi"))
+    small = with_pods(a_node("small"), a_pod(cpu=4, memory="16Gi"))
+    assert home_of("hub-user-scheduler", large, small) == "small"
+    assert home_of("default-scheduler", large, small) == "large"
+
+
+def test_how_full_a_node_is_goes_by_what_it_has():
+    bare = replace(a_node("bare"), allocatable={"cpu": 8000, "pods": 9})
+    half = with_pods(bare, a_pod(cpu=4))
+    less = with_pods(a_node("less"), a_pod(cpu=3, memory="12Gi"))
+    assert home_of("hub-user-scheduler", half, less) == "bare"
+
+
+def test_of_nodes_that_are_equally_full_the_first_by_name_is_taken():
+    for scheduler in ("hub-user-scheduler", "default-scheduler"):
+        assert home_of(scheduler, a_node("z", cpu=1), a_node("a", cpu=64)) == "a"
+        assert home_of(scheduler, a_node("a", cpu=1), a_node("z", cpu=64)) == "a"
+
+
+def test_nodes_that_pods_were_put_on_or_taken_off_are_marked():
+    ours = a_candidate(cpu=1)
+    first = put_on(a_snapshot(a_node("a"), a_node("b")), ours, "a")
+    assert first.placed == {"a"}
+    second = put_on(first, ours, "b")
+    assert second.placed == {"a", "b"}
+    there = a_snapshot(with_pods(a_node("a"), ours.pod), a_node("b"), placed=frozenset({"b"}))
+    gone = take_off(there, ours.pod, "a")
+    assert (gone.placed, gone.nodes["a"].pods, gone.nodes["a"].used) == ({"a", "b"}, (), {"cpu": 0})
 
 
 def test_pods_are_placed_one_after_another():

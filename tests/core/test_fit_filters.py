@@ -53,12 +53,18 @@ def test_an_expression_over_labels(requirement, expected):
         (NodeTerm(fields=(Requirement("metadata.name", "NotIn", ("n",)),)), False),
         (NodeTerm(fields=(Requirement("metadata.name", "In", ("n", "m")),)), False),
         (NodeTerm(fields=(Requirement("metadata.name", "Exists"),)), False),
+        (NodeTerm(fields=(Requirement("metadata.name", "Exists", ("m",)),)), False),
         (NodeTerm(fields=(Requirement("metadata.uid", "In", ("n",)),)), False),
     ],
-    ids=["empty", "in", "not in", "two values", "operator", "field"],
+    ids=["empty", "in", "not in", "two values", "operator", "operator and value", "field"],
 )
 def test_a_term_over_fields(term, expected):
     assert terms_match((term,), {}, "n") is expected
+
+
+def test_a_term_over_fields_of_a_volume_filters_no_node():
+    term = NodeTerm(fields=(Requirement("metadata.name", "In", ("n",)),))
+    assert terms_match((term,), {}, "")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,8 @@ def test_a_term_over_fields(term, expected):
         (Toleration("", "Equal", "v"), True),
         (Toleration("k", "Exists", effect="NoExecute"), False),
         (Toleration("k", "Lt", "9"), False),
+        (Toleration("k", "Lt", "v"), False),
+        (Toleration("k", "", "v"), True),
     ],
     ids=str,
 )

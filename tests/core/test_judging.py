@@ -67,6 +67,61 @@ def test_every_verdict_says_when_the_cluster_was_seen(ours, pods, unseen, status
     assert (found.status, found.as_of) == (status, NOW)
 
 
+@pytest.mark.parametrize(
+    ("ours", "unseen", "reason"),
+    [
+        (
+            a_candidate(**FOREIGN),
+            "",
+            ("Scheduler", "scheduler volcano decides, which is not known here", "volcano", True),
+        ),
+        (
+            a_candidate(gates=("quota",)),
+            "",
+            ("SchedulingGates", "waiting for scheduling gate quota", "quota", False),
+        ),
+        (a_candidate(), "nodes", ("Snapshot", "nodes not looked at", "nodes", True)),
+        (
+            a_candidate(),
+            "pods",
+            (
+                "NodeResourcesFit",
+                "pods not looked at, so what is used is not known",
+                "pods",
+                True,
+            ),
+        ),
+        (
+            a_candidate(resource_claims=("gpu",)),
+            "",
+            (
+                "DynamicResources",
+                "devices asked for by resource claims are not counted",
+                "resourceclaims",
+                True,
+            ),
+        ),
+    ],
+    ids=["scheduler", "gate", "nodes", "pods", "claims of devices"],
+)
+def test_what_keeps_a_pod_back_as_a_whole_is_told_with_its_cause(ours, unseen, reason):
+    (found,) = judged(ours, a_node(), unseen=frozenset({unseen} - {""})).reasons
+    assert (found.plugin, found.message, found.detail, found.unknown) == reason
+
+
+def test_one_node_that_could_take_it_later_makes_it_busy_whatever_the_others_say():
+    full, small = on(a_node("full"), a_pod(cpu=8)), a_node("small", cpu=1)
+    found = judged(a_candidate(cpu=2), full, small)
+    assert (found.status, found.count) == (Status.BUSY, 0)
+    found = judged(a_candidate(cpu=9), full, small)
+    assert (found.status, found.count) == (Status.NEVER, 0)
+
+
+def test_a_pod_that_may_not_evict_is_busy():
+    ours = a_candidate(cpu=1, priority=9, preemption_policy="Never")
+    assert judged(ours, on(a_node(), a_pod(cpu=8))).status is Status.BUSY
+
+
 def test_nodes_that_take_it_are_told_in_order_of_their_names():
     assert judged(a_candidate(cpu=1), a_node("b"), a_node("a")).nodes == ("a", "b")
     low = a_pod(cpu=8, priority=-1)
@@ -150,21 +205,25 @@ def test_a_pod_must_fit_without_those_nominated_too():
 
 
 @pytest.mark.parametrize(
-    ("waiting", "same"),
+    ("waiting", "own", "same"),
     [
-        (("", "n", "default"), True),
-        (("u", "other", "default"), True),
-        (("v", "n", "default"), False),
-        (("", "n", "elsewhere"), False),
-        (("", "m", "default"), False),
-        (("", "", "default"), False),
+        (("", "n", "default"), "u", True),
+        (("u", "n", "default"), "", True),
+        (("u", "other", "default"), "u", True),
+        (("v", "n", "default"), "u", False),
+        (("", "n", "elsewhere"), "u", False),
+        (("", "m", "default"), "u", False),
+        (("", "", "default"), "u", False),
     ],
-    ids=["by name", "by uid", "other uid", "other namespace", "other name", "nameless"],
+    ids=[
+        *["by name", "ours by name", "by uid", "other uid"],
+        *["other namespace", "other name", "nameless"],
+    ],
 )
-def test_a_pod_is_told_by_uid_else_by_name(waiting, same):
+def test_a_pod_is_told_by_uid_else_by_name(waiting, own, same):
     uid, name, namespace = waiting
     theirs = Waiting(a_pod(namespace, cpu=8), name=name, uid=uid, nominated_node="node")
-    ours = Waiting(a_pod(cpu=8), name="n" if name else "", uid="u")
+    ours = Waiting(a_pod(cpu=8), name="n" if name else "", uid=own)
     assert (judged(ours, a_node(), waiting=(theirs,)).status is Status.FITS_NOW) is same
 
 
@@ -211,7 +270,7 @@ def test_the_first_taint_in_the_way_is_told_as_kubectl_writes_it(taint, told):
     taints = (Taint("soft", "", "PreferNoSchedule"), Taint("mine"), taint, Taint("later"))
     ours = a_candidate(tolerations=(Toleration("mine", "Exists"),))
     found = judged(ours, replace(a_node(), taints=taints)).rejected["node"]
-    assert [reason.detail for reason in found] == [told]
+    assert [(reason.detail, reason.resolvable) for reason in found] == [(told, False)]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +287,50 @@ def test_the_first_taint_in_the_way_is_told_as_kubectl_writes_it(taint, told):
 )
 def test_which_resources_are_counted_by_name(resource, scalar, extended):
     assert (is_scalar(resource), is_extended(resource)) == (scalar, extended)
+
+
+def test_a_node_takes_as_many_pods_as_it_has_places():
+    assert judged(a_candidate(), a_node(pods=1)).nodes == ("node",)
+    assert judged(a_candidate(), on(a_node(pods=1), a_pod())).status is Status.BUSY
+
+
+def test_every_port_asked_for_must_be_free():
+    both = (*PORT, HostPort("TCP", "", 81))
+    taken = on(a_node(), a_pod(host_ports=PORT))
+    assert judged(a_candidate(host_ports=both), taken).status is Status.BUSY
+
+
+def test_all_that_is_short_is_told_in_the_schedulers_order():
+    asked = {"b.org/y": 1, "a.org/x": 1, "ephemeral-storage": 1, "memory": "99Gi", "cpu": 99}
+    found = judged(a_candidate(**asked), a_node()).rejected["node"]
+    short = ["cpu", "memory", "ephemeral-storage", "a.org/x", "b.org/y"]
+    assert [reason.resource for reason in found] == short
+    assert [reason.message for reason in found] == [f"Insufficient {name}" for name in short]
+
+
+def test_a_cordon_does_not_hide_that_the_node_is_not_selected():
+    cordoned = replace(a_node(), unschedulable=True)
+    found = judged(a_candidate(node_selector={"pool": "p"}), cordoned).rejected["node"]
+    assert [reason.plugin for reason in found] == ["NodeUnschedulable", "NodeAffinity"]
+
+
+def test_a_selector_alone_keeps_to_its_nodes():
+    ours = a_candidate(node_selector={"pool": "p"})
+    assert judged(ours, a_node("a"), a_node("b", labels={"pool": "p"})).nodes == ("b",)
+
+
+def test_a_rule_by_name_or_by_label_is_asked_of_each_node():
+    named = NodeTerm(fields=(Requirement("metadata.name", "In", ("a",)),))
+    labelled = NodeTerm((Requirement("pool", "Exists"),))
+    ours = a_candidate(node_terms=(named, labelled))
+    nodes = a_node("a"), a_node("b"), a_node("c", labels={"pool": "p"})
+    assert judged(ours, *nodes).nodes == ("a", "c")
+
+
+def test_a_rule_over_another_field_names_no_node():
+    term = NodeTerm(fields=(Requirement("metadata.uid", "In", ("node",)),))
+    found = judged(a_candidate(node_terms=(term,)), a_node()).rejected["node"]
+    assert found[0].message == "node(s) didn't match Pod's node affinity/selector"
 
 
 def test_a_selector_and_a_rule_over_labels_must_both_hold_on_every_sort_of_node():
@@ -288,6 +391,20 @@ def test_devices_of_a_class_may_serve_only_a_node_without_its_own():
         snapshot = a_snapshot(state, extended_by_class=frozenset({GPU}))
         reasons = judge(ours, snapshot, rules).rejected["node"]
         assert [reason.unknown for reason in reasons] == [expected]
+
+
+def test_devices_that_a_class_may_serve_are_told_so():
+    rules, snapshot = Rules.for_version("1.36"), a_snapshot(a_node())
+    by_class = replace(snapshot, extended_by_class=frozenset({GPU}))
+    (found,) = judge(a_candidate(gpu=1), by_class, rules).rejected["node"]
+    assert (found.plugin, found.resource, found.detail) == (
+        "DynamicResources",
+        GPU,
+        "resourceslices",
+    )
+    assert not found.resolvable
+    other = replace(snapshot, extended_by_class=frozenset({"amd.com/gpu"}))
+    assert judge(a_candidate(gpu=1), other, rules).status is Status.NEVER
 
 
 def test_without_sight_of_classes_any_device_but_cpu_and_memory_may_be_served():

@@ -18,6 +18,7 @@ from teamspawner.map.groups import matches
         pytest.param("lab-[0-3]", "LAB-2", id="class-of-signs"),
         pytest.param("re:lab-(a|b)", "Lab-B", id="expression"),
         pytest.param("Straße", "STRASSE", id="folded-case"),
+        pytest.param("re:straße", "Straße", id="expression-over-the-group-as-it-is"),
     ],
 )
 def test_a_pattern_means_a_group(pattern, group):
@@ -41,6 +42,12 @@ def test_a_pattern_does_not_mean_another_group(pattern, group):
 
 def test_a_star_alone_is_everybody_also_without_groups():
     assert is_member(["*"], [])
+
+
+def test_any_pattern_that_means_any_group_is_enough():
+    assert is_member(["chemistry", "physics"], ["staff", "physics"])
+    assert not is_member(["chemistry", "physics"], ["staff", "law"])
+    assert not is_member([], ["physics"])
 
 
 def test_no_other_glob_means_a_person_without_groups():

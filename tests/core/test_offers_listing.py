@@ -116,6 +116,16 @@ def test_a_gpu_tier_without_any_accelerator_is_hidden_and_not_shown_as_zero():
     assert {e.slug: e.why for e in listing.hidden}["gpu"] == "no node has an accelerator"
 
 
+@pytest.mark.parametrize(("most", "said"), [(1, "1 device"), (3, "3 devices"), (0, "0 devices")])
+def test_a_team_that_may_have_too_few_devices_is_told_how_many(most, said):
+    text = f"""
+tiers: {{gpu: {{gpu: {{counts: [4]}}, per_gpu: {{cpu: 1, memory: 1Gi}}}}}}
+teams: {{one: {{groups: ["*"], tiers: [gpu], gpu: {{per_server: {most}}}}}}}
+"""
+    hidden = {each.slug: each.why for each in listed(gpu_node(devices=4), text=text).hidden}
+    assert hidden[A100_SLUG] == f"team one allows {said} per server, and the smallest count is 4"
+
+
 def test_tiers_of_other_teams_are_hidden_with_the_reason():
     hidden = {e.slug: e.why for e in listed(a_node(), person=a_person()).hidden}
     assert hidden["large"] == "no team of this person has the tier large"

@@ -1,5 +1,7 @@
 """What an autoscaler could add: a tier that needs a new machine, and when none may come."""
 
+from dataclasses import replace
+
 import pytest
 
 from teamspawner.capacity.objects import (
@@ -182,6 +184,12 @@ def test_where_a_waiting_pod_will_go_decides_whether_it_counts(more, count):
     pod = a_pod({"cpu": 10000}, volumes=(VolumeUse("claim", "none-yet"),))
     waits = Candidate(pod, name="bob", judged=True, **more)
     assert only(snapshot=a_snapshot(small(), waiting=(waits,)), tier=ONE_EACH).count == count
+
+
+def test_a_waiting_pod_that_is_being_deleted_takes_no_machine():
+    pod = replace(a_pod({"cpu": 10000}), terminating=True)
+    snapshot = a_snapshot(small(), waiting=(Candidate(pod, name="bob", judged=True),))
+    assert only(snapshot=snapshot, tier=ONE_EACH).count == 2
 
 
 def verdict(pod, *nodes, **said):

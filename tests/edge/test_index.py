@@ -11,7 +11,7 @@ import pytest
 
 from teamspawner.capacity import judge, place
 from teamspawner.capacity.index import FitIndex
-from teamspawner.capacity.objects import Candidate, Pod, PodSpec, VolumeUse
+from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Selector, Spread, VolumeUse
 from teamspawner.capacity.place import put_on
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
@@ -437,3 +437,18 @@ def test_a_home_for_which_a_volume_is_kept_is_nobody_elses():
     snapshot = state.snapshot(None)
     fitting = [len(index.verdict(at_home(number), snapshot).nodes) for number in range(3)]
     assert fitting == [600, 0, 0]
+
+
+def test_a_pod_that_is_judged_in_full_is_judged_in_steps_and_only_once():
+    state, index = many(600), FitIndex(RULES)
+    for number in range(600):
+        name = f"n{number}"
+        state.put_node(json.dumps(a_node(name, labels={"kubernetes.io/hostname": name})))
+    spread = Spread("kubernetes.io/hostname", 1, Selector(()))
+    asked = Candidate(Pod("default", {}, PodSpec({"cpu": 1}, spread=(spread,))))
+    snapshot = state.snapshot(None)
+    ahead = put_on(snapshot, Candidate(Pod("default", {}, PodSpec({"cpu": 1}))), "n1")
+    for view in (snapshot, ahead):
+        assert len(list(index.warm(asked, view))) >= 6
+        assert list(index.warm(asked, view)) == []
+        assert comparable(index.verdict(asked, view)) == comparable(judge(asked, view, RULES))

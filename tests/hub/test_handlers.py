@@ -202,3 +202,12 @@ async def test_a_form_of_another_site_stops_nothing(cluster, hub, ada):
     assert answer.status == 403
     assert hub.user(ada.name).spawners[""].pending == "spawn"
     await ada.stop()
+
+
+async def test_an_open_page_is_told_when_to_ask_again(hub, ada):
+    await ada.browse("GET", "/hub/home")
+    headers = {"Accept": "text/html", "X-XSRFToken": ada.xsrf}
+    for more in (headers, {**headers, "Accept": "application/json"}):
+        async with ada.session.get(f"{hub.url}/hub/api{OFFERS}", headers=more) as answer:
+            assert answer.status == 200
+            assert float(answer.headers["X-TeamSpawner-Ask-Again"]) == 5.0

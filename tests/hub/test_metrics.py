@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import REGISTRY, generate_latest
 
-from teamspawner.capacity.objects import Node, NodeState, Pod, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.hub import metrics
 from teamspawner.offers.model import Offer
@@ -122,38 +121,3 @@ def test_every_metric_has_a_sentence_of_help():
     names = [family for family in REGISTRY.collect() if "teamspawner" in family.name]
     assert len(names) == 10
     assert [family.name for family in names if not family.documentation.endswith(".")] == []
-
-
-def a_node(name, resource="nvidia.com/gpu", devices=8, pods=(), **labels):
-    node = Node(name=name, allocatable={"cpu": 64000, resource: devices}, labels=labels)
-    used = {resource: sum(pod.spec.requests.get(resource, 0) for pod in pods)}
-    return NodeState(node, tuple(pods), used)
-
-
-def a_pod(devices, resource="nvidia.com/gpu", team=None):
-    labels = {"teamspawner/team": team} if team else {}
-    return Pod("hub", labels, PodSpec(requests={"cpu": 1000, resource: devices}))
-
-
-def test_devices_are_counted_by_who_holds_them_and_kinds_are_never_added_up():
-    whole = a_node(
-        "a", pods=[a_pod(2, team="physics"), a_pod(1)], **{"nvidia.com/gpu.product": "A100"}
-    )
-    part = a_node(
-        "b",
-        "nvidia.com/mig-1g.10gb",
-        7,
-        [a_pod(3, "nvidia.com/mig-1g.10gb", "physics")],
-        **{"nvidia.com/gpu.product": "A100"},
-    )
-    plain = NodeState(Node(name="c", allocatable={"cpu": 1000}))
-    nodes = {"a": whole, "b": part, "c": plain}
-    seen = metrics.seen_in(Snapshot(nodes=nodes, as_of=AS_OF))
-    assert (seen.nodes, seen.as_of) == (3, AS_OF)
-    assert seen.in_use == {
-        ("physics", "A100", "whole"): 2,
-        ("", "A100", "whole"): 1,
-        ("physics", "A100", "mig"): 3,
-    }
-    assert seen.total == {("A100", "whole"): 8, ("A100", "mig"): 7}
-    assert seen.free == {("A100", "whole"): 5, ("A100", "mig"): 4}

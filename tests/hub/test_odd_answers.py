@@ -9,6 +9,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
+from teamspawner.hub.alike import Alike
 from teamspawner.hub.dryrun import DryRun, Outcome
 from teamspawner.hub.pods import Pods
 from teamspawner.hub.turns import Turns
@@ -66,7 +67,7 @@ async def test_a_pod_that_cannot_be_read_is_judged_as_it_was_written(odd, spawne
     odd.said = """{"metadata": {"name": "x"}, "spec": {"containers": [
         {"name": "c", "resources": {"requests": {"cpu": "some"}}}]}}"""
     (choice,) = every_choice(PLAIN)
-    pods = Pods(spawner, odd.run, Rules(), Turns())
+    pods = Pods(spawner, odd.run, Rules(), Alike(Turns()))
     await pods.make([choice])
     shaped = pods.known(choice)
     assert shaped.verdict is None
@@ -77,7 +78,7 @@ async def test_a_setting_that_makes_no_readable_pod_is_invalid(spawner):
     (choice,) = every_choice(PLAIN)
     wrong = {"extra_resource_guarantees": {"example.com/thing": "some"}}
     choice = replace(choice, profile={**PLAIN, "kubespawner_override": wrong})
-    pods = Pods(spawner, None, Rules(), Turns())
+    pods = Pods(spawner, None, Rules(), Alike(Turns()))
     await pods.make([choice])
     shaped = pods.known(choice)
     assert shaped.verdict.status is Status.INVALID

@@ -54,7 +54,8 @@ def spell_units(dice: Dice, amount: int) -> Any:
     odd = [f"{amount}e0", f"{amount}000m", f"{amount - 1}.5", f"{amount}."]
     odd += [f"{amount >> 10}Ki"] * 2 if amount % 1024 == 0 else []
     odd += [f"{amount >> 20}Mi"] * 3 if amount % 2**20 == 0 else []
-    odd += [f"{amount / 2**30:g}Gi"] * 3 if amount % 2**28 == 0 else []
+    gibibytes = f"{amount / 2**30:.2f}".rstrip("0").rstrip(".")
+    odd += [f"{gibibytes}Gi"] * 3 if amount % 2**28 == 0 else []
     odd += [f"{amount // 10**6}M"] if amount % 10**6 == 0 else []
     return dice.choice(odd) if dice.chance(0.4) else plain
 

@@ -56,6 +56,7 @@ class Preview:
     Attributes:
         pages: Name to a function that makes the listing; tests change these.
         away: True makes the offers unreachable, as when the hub restarts.
+        pace: Seconds after which the page is to ask again; empty says nothing.
         signed_out: True makes them forbidden, as when the session has ended.
         posted: What the forms sent, newest last.
         later: Seconds the clock is put forward.
@@ -65,6 +66,7 @@ class Preview:
     def __init__(self) -> None:
         self.pages = dict(PAGES)
         self.away = False
+        self.pace = ""
         self.signed_out = False
         self.posted: list[dict[str, list[str]]] = []
         self.fetched = 0
@@ -102,7 +104,11 @@ class Preview:
             raise web.HTTPServiceUnavailable
         if self.signed_out:
             raise web.HTTPForbidden
-        return web.Response(text=self.form(request.match_info["page"]), content_type="text/html")
+        return web.Response(
+            text=self.form(request.match_info["page"]),
+            content_type="text/html",
+            headers={"X-TeamSpawner-Ask-Again": self.pace} if self.pace else None,
+        )
 
     async def page(self, request: web.Request) -> web.Response:
         name = request.match_info["page"]

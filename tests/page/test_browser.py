@@ -220,6 +220,16 @@ async def test_words_that_run_the_other_way_stay_on_their_side_of_the_page(brows
         assert side < 1, "the sentence is where all others are"
 
 
+async def test_larger_text_alone_leaves_titles_their_room(browser):
+    async with a_visit(browser, viewport={"width": 1280, "height": 900}) as visit:
+        page = await visit.open()
+        await page.add_style_tag(content="html { font-size: 32px !important }")
+        title = await page.locator("#ts-card-small .ts-title").bounding_box()
+        badge = await page.locator("#ts-card-small .ts-badge:visible").bounding_box()
+        assert title["height"] < 60, "Small in one line"
+        assert badge["y"] >= title["y"] + title["height"]
+
+
 async def test_at_twice_the_size_text_is_not_cut(browser):
     small = {"width": 560, "height": 500}
     async with a_visit(browser, viewport=small, device_scale_factor=2) as visit:
@@ -522,6 +532,22 @@ async def test_a_hub_that_is_away_is_said_to_be_and_the_age_grows(browser):
         visit.preview.away = False
         await visit.later(20)
         await page.wait_for_selector(".ts-age:not(:has-text('does not answer'))")
+
+
+async def test_a_page_asks_as_seldom_as_the_hub_says_and_often_again(browser):
+    async with a_visit(browser) as visit:
+        await visit.open()
+        visit.preview.pace = "20.0"
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later()
+        visit.preview.pace = "5.0"
+        await visit.later(14)
+        await visit.page.wait_for_timeout(300)
+        assert visit.preview.fetched == 1
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later(10)
+        async with visit.page.expect_response("**/offers/**"):
+            await visit.later(7)
 
 
 async def test_numbers_too_old_are_taken_off_the_page(browser):

@@ -57,6 +57,6 @@ def _device(facts: Facts, resource: str) -> Device | None:
         return amd_device(facts, resource)
     if domain == "gpu.intel.com":
         return intel_device(facts, resource)
-    if domain == "aws.amazon.com" and is_second_name(facts, resource):
+    if is_second_name(facts, resource):
         return None
     return other_device(facts, resource)

@@ -313,7 +313,8 @@
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       renew(await answer.text());
       away = false;
-      wait = EVERY_S;
+      // the hub knows how many pages are open
+      wait = Number(answer.headers.get("X-TeamSpawner-Ask-Again")) || EVERY_S;
     } catch (trouble) {
       if (!away) say("The hub does not answer; trying again.");
       away = true;

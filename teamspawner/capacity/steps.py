@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
-__all__ = ["drained"]
+__all__ = ["STEP", "drained"]
+
+STEP = 100
+"""Nodes asked between two steps: tenths of a millisecond, so that a caller may stop in time."""
 
 _Made = TypeVar("_Made")
 

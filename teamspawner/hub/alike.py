@@ -1,0 +1,145 @@
+"""Pods that differ only in whose they are, so that not everybody's have to be written one by one.
+
+A page needs the pod of every size; writing one costs as much as the rest of the page. The pod of
+a choice follows from the spawner's settings and the choice. So where the plain pods
+of two people, without any choice, are the same but for names, the environment and
+their own disks, those of one choice are, too. What could break this is left out: hooks,
+settings with a template or a function in them, and pods that look at others' labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from teamspawner.capacity.objects import Candidate
+from teamspawner.hub.turns import Turns
+from teamspawner.offers.model import Choice
+
+__all__ = ["Alike", "Whose", "may_share"]
+
+MOST = 1024
+PREFIX = "hub.jupyter.org/"
+_NOT_THE_SCHEDULERS = frozenset({"volume_mounts", "environment", "cmd", "args", "working_dir"})
+"""Settings that alter no pod as the scheduler and quotas see it."""
+
+_Key = tuple[object, ...]
+
+
+class Whose(NamedTuple):
+    """What of a pod tells whose it is.
+
+    Attributes:
+        name: The pod's.
+        claim: Of the person's own disk.
+        labels: Those that the hub sets, of the plain pod.
+    """
+
+    name: str
+    claim: str
+    labels: Mapping[str, str]
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any], claim: str) -> Whose:
+        """Read it from a plain pod as it is written."""
+        meta = plain["metadata"]
+        labels = {k: v for k, v in (meta.get("labels") or {}).items() if k.startswith(PREFIX)}
+        return cls(str(meta["name"]), claim, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    until: float
+    choice: Choice
+    candidate: Candidate
+    whose: Whose
+
+
+class Alike:
+    """Pods of choices that were written for somebody, for all whose plain pod is the same.
+
+    Attributes:
+        turns: Each pod is written in a turn of its own, whoever it is for.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self._kept: dict[_Key, _Kept] = {}
+
+    def get(
+        self, ground: _Key, choice: Choice, whose: Whose, now: float
+    ) -> tuple[float, Candidate] | None:
+        """Return a pod that was written for another person as one's own, and how long it holds.
+
+        Args:
+            ground: Equal for people whose plain pods are the same.
+            choice: What is chosen.
+            whose: Whose pod is wanted.
+            now: Seconds, monotonic.
+        """
+        kept = self._kept.get((ground, choice.key))
+        if kept is None or now >= kept.until or not _is_same(kept.choice, choice):
+            return None
+        return kept.until, _made_over(kept.candidate, kept.whose, whose)
+
+    def put(
+        self, ground: _Key, choice: Choice, whose: Whose, candidate: Candidate, until: float
+    ) -> None:
+        """Keep a pod for others, when it is one that can be another's."""
+        if not _is_plain(candidate):
+            return
+        if len(self._kept) >= MOST:
+            self._kept.clear()
+        self._kept[ground, choice.key] = _Kept(until, choice, candidate, whose)
+
+
+def may_share(spawner: Any, choice: Choice) -> bool:
+    """Whether nothing but the settings and the choice decides what pod is written."""
+    if spawner.modify_pod_hook:
+        return False
+    profile = choice.profile
+    return _is_constant(choice.override if profile is None else profile)
+
+
+def _is_constant(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(
+            _is_constant(each) for name, each in value.items() if name not in _NOT_THE_SCHEDULERS
+        ) and not any("{" in str(name) for name in value)
+    if isinstance(value, list | tuple):
+        return all(map(_is_constant, value))
+    return "{" not in value if isinstance(value, str) else not callable(value)
+
+
+def _is_plain(candidate: Candidate) -> bool:
+    """Whether the pod looks at no labels, and has no disks but claims."""
+    spec = candidate.pod.spec
+    odd = (spec.affinity, spec.anti_affinity, spec.spread, spec.resource_claims)
+    return not any(odd) and all(use.kind == "claim" for use in spec.volumes)
+
+
+def _is_same(one: Choice, other: Choice) -> bool:
+    if one is other:
+        return True
+    mine, others = ((c.override, c.profile, c.labels) for c in (one, other))
+    return mine == others
+
+
+def _made_over(candidate: Candidate, theirs: Whose, mine: Whose) -> Candidate:
+    pod = candidate.pod
+    labels = {
+        name: mine.labels[name]
+        if name in mine.labels and theirs.labels.get(name) == value
+        else value
+        for name, value in pod.labels.items()
+    }
+    volumes = tuple(
+        replace(use, name=mine.claim) if use.name == theirs.claim else use
+        for use in pod.spec.volumes
+    )
+    spec = replace(pod.spec, volumes=volumes)
+    return replace(
+        candidate, name=mine.name, pod=replace(pod, labels=MappingProxyType(labels), spec=spec)
+    )

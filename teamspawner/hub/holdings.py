@@ -1,0 +1,93 @@
+"""The devices of the cluster for the metrics, added up as nodes change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Mapping
+from typing import NamedTuple
+
+from teamspawner.capacity.accelerators import devices_of, is_accelerator
+from teamspawner.capacity.objects import NodeState, Snapshot
+from teamspawner.capacity.view import Due
+from teamspawner.hub.metrics import Seen
+from teamspawner.offers.changes import Changes
+from teamspawner.offers.choices import TEAM_LABEL
+
+__all__ = ["Holdings"]
+
+_Kind = tuple[str, str]
+_User = tuple[str, str, str]
+
+
+class _Part(NamedTuple):
+    """What one node adds: of each (model, kind) total and free, and what pods of a team hold."""
+
+    devices: tuple[tuple[_Kind, int, int], ...]
+    in_use: tuple[tuple[_User, int], ...]
+
+
+_NOTHING = _Part((), ())
+
+
+class Holdings:
+    """Follows the snapshots of one cluster; counting costs what changed."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+        self._due = Due()
+        self._nodes: Mapping[str, NodeState] = {}
+        self._parts: dict[str, _Part] = {}
+        self._count: Counter[_Kind] = Counter()
+        self._total: Counter[_Kind] = Counter()
+        self._free: Counter[_Kind] = Counter()
+        self._in_use: Counter[_User] = Counter()
+
+    def follow(self, snapshot: Snapshot) -> Generator[None, None, None]:
+        """Count the nodes that changed anew, in small steps; anybody may ask meanwhile."""
+        self._due.add(self._changes.until(snapshot))
+        self._nodes = snapshot.nodes
+        while self._due:
+            for name in self._due.some():
+                self._add(self._parts.pop(name, _NOTHING), -1)
+                part = _part(self._nodes[name]) if name in self._nodes else _NOTHING
+                if part is not _NOTHING:
+                    self._parts[name] = part
+                    self._add(part, 1)
+            yield
+
+    def _add(self, part: _Part, sign: int) -> None:
+        for kind, total, free in part.devices:
+            self._count[kind] += sign
+            self._total[kind] += sign * total
+            self._free[kind] += sign * free
+        for user, held in part.in_use:
+            self._in_use[user] += sign * held
+
+    def seen(self, snapshot: Snapshot) -> Seen:
+        """What the metrics tell of a snapshot."""
+        for _ in self.follow(snapshot):
+            pass
+        there = [kind for kind, nodes in self._count.items() if nodes]
+        return Seen(
+            snapshot.as_of,
+            len(snapshot.nodes),
+            {user: held for user, held in self._in_use.items() if held},
+            {kind: self._total[kind] for kind in there},
+            {kind: self._free[kind] for kind in there},
+        )
+
+
+def _part(state: NodeState) -> _Part:
+    if not any(map(is_accelerator, state.node.allocatable)):
+        return _NOTHING
+    devices: list[tuple[_Kind, int, int]] = []
+    in_use: list[tuple[_User, int]] = []
+    for device in devices_of(state.node):
+        total = state.node.allocatable.get(device.resource, 0)
+        devices.append(((device.model, device.kind), total, state.free(device.resource)))
+        for pod in state.pods:
+            held = pod.spec.requests.get(device.resource, 0)
+            if held:
+                team = pod.labels.get(TEAM_LABEL, "")
+                in_use.append(((team, device.model, device.kind), held))
+    return _Part(tuple(devices), tuple(in_use))
