@@ -100,8 +100,8 @@ async def test_a_function_that_fails_refuses_in_words_and_counts_as_no_failure(
         ada = await hub.someone("ada")
         answers = [
             await ada.browse("GET", "/hub/spawn"),
-            await ada.browse("GET", "/hub/spawn?profile=x"),
-            await ada.post_form("/hub/spawn", {"profile": "x"}),
+            await ada.settled(await ada.browse("GET", "/hub/spawn?profile=x")),
+            await ada.settled(await ada.post_form("/hub/spawn", {"profile": "x"})),
             await ada.call("GET", "/teamspawner/offers"),
             await ada.start(),
             await ada.start({"profile": "x"}),
@@ -126,8 +126,8 @@ async def test_beside_a_map_only_what_a_failing_function_would_list_is_refused(c
         assert (page.status, UNLISTED in page.text) == (200, True)
         for answer in (
             await ada.start({"profile": "own"}),
-            await ada.post_form("/hub/spawn", {"profile": "own"}),
-            await ada.browse("GET", "/hub/spawn?profile=own"),
+            await ada.settled(await ada.post_form("/hub/spawn", {"profile": "own"})),
+            await ada.settled(await ada.browse("GET", "/hub/spawn?profile=own")),
         ):
             assert (answer.status, UNLISTED in answer.text) == (503, True)
         assert (await ada.start({"profile": "small"})).status == 201
