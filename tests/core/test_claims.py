@@ -180,6 +180,33 @@ def test_nobody_is_evicted_for_a_claim_that_can_never_serve():
 
 
 TEMPLATE = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "plugin", "detail"),
+    [
+        ([claim("home", volume="gone")], "VolumeZone", "gone"),
+        ([], "VolumeRestrictions", "home"),
+        ([claim("home", storage_class="")], "VolumeBinding", "home"),
+    ],
+    ids=["volume gone", "claim gone", "unbound"],
+)
+def test_what_is_wrong_with_a_claim_is_named_and_no_eviction_helps(found, plugin, detail):
+    (reason,) = judged([node(), *found], ours()).reasons
+    assert (reason.plugin, reason.detail, reason.resolvable) == (plugin, detail, False)
+
+
+def test_the_smaller_claim_is_served_first():
+    small = claim("small", resources={"requests": {"storage": "1Gi"}})
+    small["spec"]["selector"] = {"matchLabels": {"disk": "x"}}
+    only, other = volume("only"), volume("other")
+    only["metadata"]["labels"] = {"disk": "x"}
+    other["spec"]["capacity"] = {"storage": "20Gi"}
+    static = storage_class(provisioner="kubernetes.io/no-provisioner")
+    cluster = [node(), static, claim("home"), small, only, other]
+    assert judged(cluster, ours("home", "small")).nodes == ("a",)
+
+
 SCRATCH = {"volumes": [{"name": "tmp", "ephemeral": {"volumeClaimTemplate": {"spec": TEMPLATE}}}]}
 
 
