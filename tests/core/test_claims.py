@@ -256,6 +256,39 @@ def test_nobody_is_evicted_for_a_volume_that_does_not_reach_the_node():
     assert (verdict.status, verdict.preempt) == (Status.NEVER, ())
 
 
+def test_a_claim_takes_the_smallest_volume_that_will_do():
+    static = storage_class(provisioner="kubernetes.io/no-provisioner")
+    small = claim("small", resources={"requests": {"storage": "1Gi"}})
+    tiny = volume("tiny")
+    tiny["spec"]["capacity"] = {"storage": "1Gi"}
+    for volumes in ([tiny, volume("pv")], [volume("pv"), tiny]):
+        cluster = [node(), static, claim("home"), small, *volumes]
+        assert judged(cluster, ours("home", "small")).nodes == ("a",)
+
+
+def test_a_volume_being_made_is_not_replaced_by_one_that_is_there():
+    cluster = [node(), TRACKS, storage_class(), promised(), volume("pv")]
+    assert why(judged(cluster, ours())) == [NO_SPACE]
+
+
+def test_a_volume_elsewhere_is_elsewhere_whoever_serves_it():
+    away = [claim("home", volume="pv"), volume("pv", claimed="home", zone="elsewhere")]
+    words = "node(s) didn't match PersistentVolume's node affinity"
+    found = judged([node(), *away], ours()).rejected["a"]
+    assert [(each.message, each.resolvable) for each in found] == [(words, False)]
+    assert judged([node(), *away], ours(), unseen="csinodes").status is Status.NEVER
+
+
+def test_a_built_in_disk_may_be_reached_by_a_driver_that_took_it_over_unseen():
+    found = volume("pv", claimed="home", zone="za")
+    found["spec"]["awsElasticBlockStore"] = {"volumeID": "d"}
+    del found["spec"]["csi"]
+    by_driver = node(labels={"topology.ebs.csi.aws.com/zone": "za"})
+    cluster = [by_driver, claim("home", volume="pv"), found]
+    assert judged(cluster, ours()).status is Status.NEVER
+    assert judged(cluster, ours(), unseen="csinodes").status is Status.UNKNOWN
+
+
 def test_a_class_for_elsewhere_is_told_before_the_room_of_its_driver():
     cluster = [node(), TRACKS, storage_class(allowedTopologies=ELSEWHERE), claim("home")]
     assert why(judged(cluster, ours())) == [NOTHING]
