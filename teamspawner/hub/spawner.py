@@ -30,6 +30,9 @@ __all__ = ["TeamSpawner"]
 
 TIMEOUT_MARGIN_S = 30.0
 
+FIRST_LIST_S = 20.0
+"""How long one waits for the first list of a reflector that somebody else has started."""
+
 NOT_KEPT = frozenset({400, 403, 413})
 """Refused with one of these, options can never start anything: the next start without any
 begins with the default instead."""
@@ -223,13 +226,14 @@ class TeamSpawner(Settings, KubeSpawner):
         """Start a reflector anew when the one there has failed or has given up.
 
         KubeSpawner keeps handing out a reflector whose first list failed, and one
-        that stopped watching after a minute of errors (seen in 7.0.0 and 7.1.0).
+        that stopped watching after a minute of errors (seen in 7.0.0 and 7.1.0). One
+        whose first list was cancelled, with the start that asked for it, would be waited
+        for for ever: so it goes on whoever stops waiting, and is not waited for too long.
         """
         known = self.__class__.reflectors.get(self._get_reflector_key(kind))
-        dead = known is not None and known.first_load_future.done() and _ended(known.watch_task)
-        return await super()._start_reflector(
-            kind, reflector_class, replace=replace or dead, **kwargs
-        )
+        dead = known is not None and not await _serves(known)
+        starting = super()._start_reflector(kind, reflector_class, replace or dead, **kwargs)
+        return await asyncio.shield(asyncio.ensure_future(starting))
 
     async def poll(self) -> int | None:
         """Say whether the server runs; a refused start made no pod, and asks nobody.
@@ -276,5 +280,10 @@ def _nothing(_spawner: Any, _options: Any) -> None:
     """Do nothing."""
 
 
-def _ended(task: asyncio.Task[Any] | None) -> bool:
-    return task is None or task.done()
+async def _serves(reflector: Any) -> bool:
+    """Whether a reflector has its first list, or gets it soon, and is watching."""
+    loaded = reflector.first_load_future
+    if not loaded.done():
+        await asyncio.wait({loaded}, timeout=FIRST_LIST_S)
+    task = reflector.watch_task
+    return bool(loaded.done() and task is not None and not task.done())

@@ -19,6 +19,7 @@ from kubespawner import KubeSpawner
 from kubespawner import clients as kubespawner_clients
 
 from teamspawner.cluster.watch import for_loop
+from teamspawner.errors import ClusterError
 from teamspawner.sim.client import Client
 from teamspawner.sim.kubeconfig import Access
 from teamspawner.sim.server.http import ApiServer
@@ -61,11 +62,19 @@ class Cluster:
         return [*found["items"]]
 
     async def run(self) -> None:
-        """Place and run pods for ever."""
+        """Place and run pods for ever, whatever troubles of the API server a test makes."""
         version = (await self.api.get("/api/v1/pods"))["metadata"]["resourceVersion"]
-        async for kind, pod in self.api.watch("/api/v1/pods", version):
-            if kind in {"ADDED", "MODIFIED"}:
-                await self._look(pod)
+        while True:
+            try:
+                async for kind, pod in self.api.watch("/api/v1/pods", version):
+                    if kind in {"ADDED", "MODIFIED"}:
+                        await self._look(pod)
+                    version = pod["metadata"]["resourceVersion"]
+            except ClusterError as error:
+                if error.status is None:  # no answer: the same pod is looked at again
+                    await asyncio.sleep(0.1)
+                else:  # bound or gone meanwhile
+                    version = pod["metadata"]["resourceVersion"]
 
     async def _look(self, pod: Mapping[str, Any]) -> None:
         name = pod["metadata"]["name"]

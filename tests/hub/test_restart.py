@@ -6,6 +6,7 @@ import pytest
 from kubespawner import KubeSpawner
 
 from teamspawner.hub import shared
+from teamspawner.sim.server.faults import Fault
 from tests.hub.hubs import a_hub
 from tests.hub.test_starts import A100, GPU, MAP
 
@@ -58,6 +59,21 @@ async def test_a_server_is_not_forgotten_by_a_hub_that_starts_while_the_api_serv
         assert (await ada.stop()).status == 204
         assert await hub.user("ada").spawner.poll() == 1
         assert await cluster.pods() == []
+
+
+async def test_a_first_list_of_pods_that_is_cancelled_keeps_nobody_waiting(cluster, tmp_path):
+    kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
+    async with a_hub(tmp_path, KubeSpawner=kube, TeamSpawner={"map": MAP}) as hub:
+        await KubeSpawner._stop_all_reflectors()
+        KubeSpawner.reflectors.clear()
+        spawner = hub.user("ada").spawner
+        cluster.server.faults.set("pods", Fault(delay_s=0.5))
+        first = asyncio.ensure_future(spawner.poll())
+        await asyncio.sleep(0.2)
+        first.cancel()
+        cluster.server.faults.clear()
+        async with asyncio.timeout(15):
+            assert await spawner.poll() == 1
 
 
 async def test_a_pod_left_by_a_start_that_the_hub_did_not_outlive_blocks_nobody_for_ever(
