@@ -196,6 +196,7 @@ async def ours(url: str, *, streamed: bool, pages: float = 0) -> Result:
     if pages:
         serving = asyncio.create_task(_serve(watcher, FitIndex(Rules()), pages, begun, first))
     await watcher.synced()
+    gc.freeze()  # as the hub does, too
     snapshot = watcher.snapshot()
     if serving is not None:
         await asyncio.sleep(0.5)

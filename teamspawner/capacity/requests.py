@@ -60,9 +60,13 @@ class PodResources:
     def settled(self) -> bool:
         """Its status says of every container what its specification says: no resize is under way.
 
-        Then it counts the same whether a resize was refused or not.
+        Then it counts the same whether a resize was refused or not. Amounts that the status
+        has of the pod as a whole may differ from the sum, and go before it (1.37).
         """
-        return self.pod_requests is None and all(
+        whole = self.pod_allocated is not None and self.pod_actuated is not None
+        if whole or self.pod_requests is not None:
+            return False
+        return all(
             container.requests == container.actuated == container.allocated
             for container in (*self.containers, *self.init_containers)
         )

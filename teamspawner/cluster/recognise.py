@@ -95,7 +95,7 @@ class Recogniser:
         known: How many are remembered.
     """
 
-    def __init__(self, rules: Rules, most: int = 8192) -> None:
+    def __init__(self, rules: Rules, most: int = 32768) -> None:
         self.rules = rules
         self.known = 0
         self._most = most

@@ -7,7 +7,7 @@ from the same desk.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,20 +73,24 @@ class Gate:
         shared, person = self._known.shared(), self._known.person()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await self._warm(desk, profiles)
+        await shared.turns.work(self._warm(desk, profiles))
         await self._make(desk.plan(person, self._known.scene(profiles)))
-        listing = await shared.turns.work(desk.listed(person, self._known.scene(profiles)))
+        listing = await shared.turns.work(self._listed(desk, person, profiles))
         metrics.offered(listing.offers)
         if self._known.unlisted:
             return replace(listing, notice=listing.notice or UNLISTED)
         return listing
 
-    async def _warm(self, desk: Desk, profiles: Any) -> None:
+    def _listed(self, desk: Desk, person: Person, profiles: Any) -> Generator[None, None, Listing]:
+        """List as things are when this work begins, however long it has waited for that."""
+        return (yield from desk.listed(person, self._known.scene(profiles)))
+
+    def _warm(self, desk: Desk, profiles: Any) -> Generator[None, None, None]:
         """Read what changed of a large cluster, in small steps; for the metrics, too."""
-        shared, scene = self._known.shared(), self._known.scene(profiles)
-        await shared.turns.work(desk.warm(scene))
+        scene = self._known.scene(profiles)
+        yield from desk.warm(scene)
         if scene.snapshot is not None:
-            await shared.turns.work(shared.holdings.follow(scene.snapshot))
+            yield from self._known.shared().holdings.follow(scene.snapshot)
 
     async def _make(self, plan: tuple[Choice, ...]) -> None:
         """Make the pods of choices that have none."""
@@ -172,7 +176,7 @@ class Gate:
         shared, pods = self._known.shared(), self._known.shapes()
         await shared.synced()
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await self._warm(desk, profiles)
+        await shared.turns.work(self._warm(desk, profiles))
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)

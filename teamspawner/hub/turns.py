@@ -10,6 +10,7 @@ from typing import TypeVar
 __all__ = ["Turns"]
 
 _Made = TypeVar("_Made")
+_AT_ONCE = 3
 _SLICE_S = 0.004
 """How long may be worked at a time."""
 
@@ -20,6 +21,7 @@ class Turns:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._one = asyncio.Lock()
+        self._few = asyncio.Semaphore(_AT_ONCE)
 
     async def next(self) -> None:
         """Wait for a turn of the loop in which no other caller of this goes on."""
@@ -30,16 +32,19 @@ class Turns:
         """Do all steps, as many at a time as a slice has room for, and return what they made.
 
         Whoever else has such work goes on in between, in the order of coming; their slices
-        never add up in one turn of the loop.
+        never add up in one turn of the loop. Only a few are at work at once, the rest wait:
+        work is of the moment at which it begins, and to go to and fro between many moments
+        costs more than the work itself.
         """
-        while True:
-            async with self._lock:
-                try:
-                    _for_a_while(steps)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return] # what the generator returns
-                finally:
-                    await asyncio.sleep(0)  # a turn for everybody else before the next slice
+        async with self._few:
+            while True:
+                async with self._lock:
+                    try:
+                        _for_a_while(steps)
+                    except StopIteration as end:
+                        return end.value  # type: ignore[no-any-return] # what is returned
+                    finally:
+                        await asyncio.sleep(0)  # a turn for everybody else before the next slice
 
 
 def _for_a_while(steps: Generator[None, None, object]) -> None:

@@ -180,6 +180,33 @@ def test_nobody_is_evicted_for_a_claim_that_can_never_serve():
 
 
 TEMPLATE = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "plugin", "detail"),
+    [
+        ([claim("home", volume="gone")], "VolumeZone", "gone"),
+        ([], "VolumeRestrictions", "home"),
+        ([claim("home", storage_class="")], "VolumeBinding", "home"),
+    ],
+    ids=["volume gone", "claim gone", "unbound"],
+)
+def test_what_is_wrong_with_a_claim_is_named_and_no_eviction_helps(found, plugin, detail):
+    (reason,) = judged([node(), *found], ours()).reasons
+    assert (reason.plugin, reason.detail, reason.resolvable) == (plugin, detail, False)
+
+
+def test_the_smaller_claim_is_served_first():
+    small = claim("small", resources={"requests": {"storage": "1Gi"}})
+    small["spec"]["selector"] = {"matchLabels": {"disk": "x"}}
+    only, other = volume("only"), volume("other")
+    only["metadata"]["labels"] = {"disk": "x"}
+    other["spec"]["capacity"] = {"storage": "20Gi"}
+    static = storage_class(provisioner="kubernetes.io/no-provisioner")
+    cluster = [node(), static, claim("home"), small, only, other]
+    assert judged(cluster, ours("home", "small")).nodes == ("a",)
+
+
 SCRATCH = {"volumes": [{"name": "tmp", "ephemeral": {"volumeClaimTemplate": {"spec": TEMPLATE}}}]}
 
 
@@ -227,6 +254,39 @@ def test_nobody_is_evicted_for_a_volume_that_does_not_reach_the_node():
     away = [claim("home", volume="pv"), volume("pv", claimed="home", zone="elsewhere")]
     verdict = judged([*full, *away], ours())
     assert (verdict.status, verdict.preempt) == (Status.NEVER, ())
+
+
+def test_a_claim_takes_the_smallest_volume_that_will_do():
+    static = storage_class(provisioner="kubernetes.io/no-provisioner")
+    small = claim("small", resources={"requests": {"storage": "1Gi"}})
+    tiny = volume("tiny")
+    tiny["spec"]["capacity"] = {"storage": "1Gi"}
+    for volumes in ([tiny, volume("pv")], [volume("pv"), tiny]):
+        cluster = [node(), static, claim("home"), small, *volumes]
+        assert judged(cluster, ours("home", "small")).nodes == ("a",)
+
+
+def test_a_volume_being_made_is_not_replaced_by_one_that_is_there():
+    cluster = [node(), TRACKS, storage_class(), promised(), volume("pv")]
+    assert why(judged(cluster, ours())) == [NO_SPACE]
+
+
+def test_a_volume_elsewhere_is_elsewhere_whoever_serves_it():
+    away = [claim("home", volume="pv"), volume("pv", claimed="home", zone="elsewhere")]
+    words = "node(s) didn't match PersistentVolume's node affinity"
+    found = judged([node(), *away], ours()).rejected["a"]
+    assert [(each.message, each.resolvable) for each in found] == [(words, False)]
+    assert judged([node(), *away], ours(), unseen="csinodes").status is Status.NEVER
+
+
+def test_a_built_in_disk_may_be_reached_by_a_driver_that_took_it_over_unseen():
+    found = volume("pv", claimed="home", zone="za")
+    found["spec"]["awsElasticBlockStore"] = {"volumeID": "d"}
+    del found["spec"]["csi"]
+    by_driver = node(labels={"topology.ebs.csi.aws.com/zone": "za"})
+    cluster = [by_driver, claim("home", volume="pv"), found]
+    assert judged(cluster, ours()).status is Status.NEVER
+    assert judged(cluster, ours(), unseen="csinodes").status is Status.UNKNOWN
 
 
 def test_a_class_for_elsewhere_is_told_before_the_room_of_its_driver():

@@ -176,6 +176,36 @@ def test_pod_level_status_replaces_the_sums_of_containers_from_1_37():
     assert [held(ours, version)["cpu"] for version in ("1.36", "1.37")] == [1000, 6000]
 
 
+def test_pod_level_status_goes_before_containers_that_are_as_specified():
+    ours = resized(
+        a_status("a", 1, 1),
+        containers=[container("a", cpu=1)],
+        resources={"requests": {"cpu": "6"}},
+        allocatedResources={"cpu": "5"},
+    )
+    assert [held(ours, version)["cpu"] for version in ("1.36", "1.37")] == [1000, 6000]
+
+
+@pytest.mark.parametrize("version", ["1.32", "1.33", "1.36", "1.37"])
+def test_overhead_is_added_to_a_placed_pod_too_resized_or_not(version):
+    overhead = {"overhead": {"cpu": "250m"}}
+    for actuated, expected in ((1, 1250), (3, 1250 if version == "1.32" else 3250)):
+        status = {"containerStatuses": [a_status("main", 1, actuated)]}
+        ours = pod(on="n", cpu=1, spec=overhead, status=status)
+        assert held(ours, version)["cpu"] == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("1.33", 1000), ("1.34", 4000), ("1.36", 4000), ("1.37", 4000)]
+)
+def test_pod_level_requests_count_for_a_placed_pod_whose_containers_are_as_specified(
+    version, expected
+):
+    status = {"containerStatuses": [a_status("main", 1, 1)]}
+    ours = pod(on="n", cpu=1, spec={"resources": {"requests": {"cpu": "4"}}}, status=status)
+    assert held(ours, version)["cpu"] == expected
+
+
 @pytest.mark.parametrize(("version", "memory"), [("1.36", 2**30), ("1.37", None)])
 def test_a_placed_pod_keeps_the_pod_level_requests_it_was_created_with(version, memory):
     ours = pod(on="n", cpu=1, spec={"resources": {"limits": {"memory": "1Gi"}}})

@@ -100,3 +100,18 @@ async def test_of_those_who_wait_for_a_turn_each_has_one_alone():
     watching.cancel()
     assert told == names
     assert max(per_turn) == 1
+
+
+@pytest.mark.asyncio
+async def test_only_a_few_are_at_work_at_once_and_who_waits_has_not_begun():
+    turns, began, most = Turns(), set(), 0
+
+    def work(name):
+        nonlocal most
+        began.add(name)
+        most = max(most, len(began))
+        yield from busy([], name)
+        began.discard(name)
+
+    await asyncio.gather(*(turns.work(work(str(number))) for number in range(8)))
+    assert 1 < most <= 3
