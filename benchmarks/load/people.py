@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from benchmarks.load.hubs import Hub
-from teamspawner.hub.pace import HEADER, LEAST_S
+from teamspawner.hub.pace import HEADER, LEAST_S, MOST_A_SECOND, MOST_S
 
 _BROWSER = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 _TIERS = tuple(f"size{n}" for n in range(1, 13))
@@ -134,9 +134,10 @@ async def polled(
 ) -> list[float]:
     """Keep everybody's page open for some seconds; returns how long each answer took."""
     end, took = time.perf_counter() + seconds, []
+    pace_s = min(MOST_S, max(LEAST_S, len(people) / MOST_A_SECOND))  # as when long open
 
     async def one(who: Visitor) -> None:
-        wait = rng.uniform(0, LEAST_S)
+        wait = rng.uniform(0, pace_s)
         while time.perf_counter() + wait < end:
             await asyncio.sleep(wait)
             begun = time.perf_counter()
