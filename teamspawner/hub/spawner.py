@@ -231,8 +231,12 @@ class TeamSpawner(Settings, KubeSpawner):
         for for ever: so it goes on whoever stops waiting, and is not waited for too long.
         """
         known = self.__class__.reflectors.get(self._get_reflector_key(kind))
-        dead = known is not None and not await _serves(known)
-        starting = super()._start_reflector(kind, reflector_class, replace or dead, **kwargs)
+        if known is not None and not replace and await _serves(known):
+            # without a turn for others: between JupyterHub's look at a server and its stop
+            # of it, another request for the server would end in a server error
+            return known
+        anew = replace or known is not None
+        starting = super()._start_reflector(kind, reflector_class, anew, **kwargs)
         return await asyncio.shield(asyncio.ensure_future(starting))
 
     async def poll(self) -> int | None:

@@ -310,3 +310,12 @@ async def test_what_was_there_at_the_first_look_is_left_alone_by_the_garbage_col
     gc.unfreeze()
     await Shared(hub.user("ada").spawner).synced()
     assert gc.get_freeze_count() > 0
+
+
+async def test_a_look_at_a_running_server_gives_no_other_request_a_turn(hub):
+    # JupyterHub looks, then stops: a start or a stop in between ends in its own server error
+    ada = await hub.someone("ada", "arts")
+    assert (await ada.start({"profile": "small"})).status == 201
+    with pytest.raises(StopIteration) as at_once:
+        hub.user("ada").spawner.poll().send(None)
+    assert at_once.value.value is None
