@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 from kubespawner import KubeSpawner
 
 from teamspawner.hub import shared
@@ -13,8 +14,12 @@ from tests.hub.test_starts import A100, GPU, MAP
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
 
 
-async def test_caps_are_right_from_the_first_request_after_a_restart(cluster, tmp_path):
+@pytest_asyncio.fixture(autouse=True, scope="module", loop_scope="module")
+async def a_node_with_gpus(cluster):
     await cluster.add_node("gpu-1", labels=A100, nvidia_com__gpu=8)
+
+
+async def test_caps_are_right_from_the_first_request_after_a_restart(cluster, tmp_path):
     kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
     settings = {"KubeSpawner": kube, "TeamSpawner": {"map": MAP}}
     async with a_hub(tmp_path, **settings) as hub:
