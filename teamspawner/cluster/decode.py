@@ -7,7 +7,7 @@ amounts become one object. Nothing here judges.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -121,7 +121,7 @@ def decode_pod(source: Source, rules: Rules) -> PodRecord:
         finished=status.phase in FINISHED,
         pod=pod_of(found, rules, placed=bool(bound), resident=resident(meta)),
         nominated_node=status.nominated_node_name or "",
-        judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
+        judged=is_judged(status.conditions),
         user_scheduler=_user_scheduler(meta, spec),
     )
 
@@ -144,7 +144,7 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
         name=meta.name or "",
         uid=meta.uid or "",
         nominated_node=status.nominated_node_name or "",
-        judged=any(c.type == "PodScheduled" for c in status.conditions or ()),
+        judged=is_judged(status.conditions),
     )
 
 
@@ -152,6 +152,11 @@ def own_labels(found: wire.Words) -> objects.Labels:
     """Return labels that few others have as a whole, but whose words many have."""
     intern = sys.intern
     return MappingProxyType({intern(k): intern(v) for k, v in found.items()}) if found else EMPTY
+
+
+def is_judged(conditions: Iterable[wire.Condition] | None) -> bool:
+    """Tell whether the scheduler has looked at a pod already."""
+    return any(condition.type == "PodScheduled" for condition in conditions or ())
 
 
 def resident(meta: wire.Meta) -> bool:

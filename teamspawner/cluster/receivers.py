@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct, json
@@ -56,10 +56,8 @@ _node_page = json.Decoder(NodePage)
 _node_events = json.Decoder(NodeEvent)
 _pod_events = json.Decoder(PodEvent)
 
-_Found = TypeVar("_Found", wire.Node, QuickPod)
 
-
-class QuickReceiver(Receiver, Generic[_Found]):
+class QuickReceiver(Receiver):
     """Takes in objects of a kind that there are many of, without looking at each twice."""
 
     @abstractmethod
@@ -108,7 +106,7 @@ class QuickReceiver(Receiver, Generic[_Found]):
         return False
 
 
-class NodeReceiver(QuickReceiver[wire.Node]):
+class NodeReceiver(QuickReceiver):
     """Takes in nodes."""
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
@@ -206,7 +204,7 @@ class PolicyReceiver(Receiver):
         return set(self._versions)
 
 
-class PodReceiver(QuickReceiver[QuickPod]):
+class PodReceiver(QuickReceiver):
     """Takes in pods, bound ones quickly."""
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:

@@ -15,7 +15,14 @@ from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod, own_labels, resident
+from teamspawner.cluster.decode import (
+    FINISHED,
+    PodRecord,
+    decode_pod,
+    is_judged,
+    own_labels,
+    resident,
+)
 from teamspawner.cluster.podresources import is_infeasible
 from teamspawner.cluster.podspec import both_ways, pod_of
 from teamspawner.cluster.quick import NONE, Notes, Owner, QuickPod, Spec, Status
@@ -179,7 +186,7 @@ class Recogniser:
             if len(self._fresh) >= self._most:
                 _forget_half(self._fresh)
             self._fresh[text, labels] = pod
-        judged = b'"PodScheduled"' in conditions and _is_judged(conditions)
+        judged = _is_judged(conditions)
         return Candidate(pod, name, uid, nominated, judged)
 
     def record(self, found: QuickPod) -> PodRecord:
@@ -284,8 +291,10 @@ def _is_refused(conditions: bytes) -> bool:
 
 
 def _is_judged(conditions: bytes) -> bool:
-    found = read(conditions, list[wire.Condition] | None)  # type: ignore[arg-type] # a union
-    return any(each.type == "PodScheduled" for each in found or ())
+    """Tell whether the scheduler has looked; quick for those that say nothing of it."""
+    if b'"PodScheduled"' not in conditions:
+        return False
+    return is_judged(read(conditions, list[wire.Condition]))
 
 
 def _forget_half(known: dict[Any, Any]) -> None:
