@@ -71,7 +71,7 @@ class Moment:
         return self.marks.get(fleet.tail if fleet else "")
 
     def most_left(self, fleet: Fleet) -> int | None:
-        """The most devices of a fleet that one machine has left; None when no machine is seen."""
+        """The most devices of a fleet that one machine has left; None when none is known."""
         if self.snapshot is None:
             return None
         nodes, placed = self.snapshot.nodes, self.snapshot.placed & fleet.names
@@ -81,7 +81,7 @@ class Moment:
         also = held.placed if held is not None else placed
         for name in fleet.names if names is None else {*names, *also, *placed}:
             left.pop(name, None)
-            if name in nodes:
+            if name in nodes and not nodes[name].unread:
                 left[name] = nodes[name].free(fleet.resource)
         if mark is not None:
             self.lefts[fleet.tail] = Left(mark, left, placed)
