@@ -67,15 +67,15 @@ class Holdings:
         """What the metrics tell of a snapshot; what is not wholly known is left out."""
         for _ in self.follow(snapshot):
             pass
-        unseen = snapshot.unseen
-        blind, busy = snapshot.blind, "pods" in unseen
+        unseen, blind = snapshot.unseen, snapshot.blind
+        unsure = blind or "pods" in unseen or bool(snapshot.unread)
         there = [kind for kind, nodes in self._count.items() if nodes]
         return Seen(
             snapshot.as_of,
             None if "nodes" in unseen else len(snapshot.nodes),
-            {} if busy else {user: held for user, held in self._in_use.items() if held},
+            {} if unsure else {user: held for user, held in self._in_use.items() if held},
             {} if blind else {kind: self._total[kind] for kind in there},
-            {} if blind or busy or snapshot.unread else {k: self._free[k] for k in there},
+            {} if unsure else {kind: self._free[kind] for kind in there},
         )
 
 

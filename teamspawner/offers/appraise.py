@@ -123,7 +123,7 @@ def appraise(goods: Goods, moment: Moment) -> Offer:
         requests=requests,
         limits=goods.limits,
         count=count,
-        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        nodes=_nodes(verdict),
         badge=badge(verdict, count, blocked),
         sentence=said,
         model_name=found.variant.model_name,
@@ -160,7 +160,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         startable=_startable(verdict, may_try=asked.may_try, waits=asked.when_busy_waits),
         requests=requests,
         count=count,
-        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        nodes=_nodes(verdict),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
     )
@@ -213,6 +213,12 @@ def _count(verdict: Verdict, caps: tuple[Cap, ...]) -> int | None:
     if verdict.status is Status.UNKNOWN or verdict.count is None:
         return None
     return min((verdict.count, *(cap.left for cap in caps)))
+
+
+def _nodes(verdict: Verdict) -> int | None:
+    """How many nodes take one now; None where some node may or may not."""
+    some = verdict.status is Status.FITS_NOW and verdict.count is None
+    return None if some or verdict.status is Status.UNKNOWN else len(verdict.nodes)
 
 
 def _startable(verdict: Verdict, *, may_try: bool, waits: bool) -> bool:

@@ -2,15 +2,19 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from teamspawner.capacity import Rules, Status, Verdict, judge
+from teamspawner.capacity.objects import Node, NodeState, Snapshot
 from teamspawner.cli import main
 from teamspawner.cluster import dump as dumps
 from teamspawner.cluster.decode import candidate
+from teamspawner.errors import ChoiceError
 from tests.core.broken import broken, nameless
-from tests.core.raw import GPU, claim, node, pod, uses
+from tests.core.offering import a_desk, a_node, a_person, a_scene, a_state
+from tests.core.raw import GPU, claim, node, pod, storage_class, uses, volume
 from tests.oracle.generate import case
 
 RULES = Rules()
@@ -38,7 +42,7 @@ def status_of(ours, *items) -> Status:
 @pytest.mark.parametrize("way", [broken, nameless])
 def test_an_answer_with_one_object_unread_is_the_answer_with_it_or_unknown(way):
     known = unknown = 0
-    for seed in range(60):
+    for seed in range(40):
         made = case(seed)
         items, rng = made["cluster"]["items"], random.Random(seed)
         asked = [candidate(each, RULES) for each in made["pods"]]
@@ -178,8 +182,6 @@ def test_a_pod_with_anti_affinity_on_a_node_that_cannot_be_read_may_keep_others_
 
 
 def test_a_claim_for_one_pod_alone_may_be_in_use_by_one_that_cannot_be_read():
-    from tests.core.raw import storage_class, volume
-
     home = claim("home", volume="v", accessModes=["ReadWriteOncePod"])
     items = [node("a"), node("b"), home, volume("v", claimed="home"), storage_class()]
     assert status_of(pod(spec=uses("home"), cpu=1), *items) is Status.FITS_NOW
@@ -268,3 +270,67 @@ def test_models_on_other_nodes_keep_their_numbers(numbers):
         ("NVIDIA-T4", 2, 2),
     ]
     assert GPU in {m["resource"] for m in found["models"]}
+
+
+# --- what people are shown ------------------------------------------------------------------
+
+HALF = """
+tiers:
+  half: {share: 1/2}
+  gpu: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}}
+  small: {cpu: 1, memory: 1Gi}
+teams: {x: {groups: ["*"], tiers: [half, gpu, small]}}
+"""
+
+
+def hidden_node():
+    return NodeState(Node("odd"), unread="nodes")
+
+
+def in_doubt(state, *others):
+    states = {each.node.name: each for each in (state, *others)}
+    return a_scene(snapshot=Snapshot(states, unread={state.node.name: state.unread}))
+
+
+def test_a_person_is_told_that_a_machine_cannot_be_read():
+    listing = a_desk(HALF).listing(a_person(), in_doubt(hidden_node(), a_state(a_node())))
+    assert listing.notice.startswith("A machine of the cluster cannot be read")
+    (small,) = listing.offers
+    assert (small.verdict.status, small.count, small.nodes) == (Status.FITS_NOW, None, None)
+    assert small.badge == "Free now"
+
+
+def test_an_accelerator_that_may_be_on_a_machine_not_read_is_not_known_and_not_forbidden():
+    desk, scene = a_desk(HALF), in_doubt(hidden_node(), a_state(a_node()))
+    for slug in ("gpu-nvidia-a100", "half"):
+        with pytest.raises(ChoiceError) as refused:
+            desk.resolve(a_person(), {"profile": slug}, scene)
+        assert refused.value.status == 503
+    whole = a_scene(a_node())
+    with pytest.raises(ChoiceError) as refused:
+        desk.resolve(a_person(), {"profile": "gpu-nvidia-a100"}, whole)
+    assert refused.value.status == 403
+
+
+def test_a_share_of_a_node_is_not_known_while_what_always_runs_there_may_be_more():
+    desk = a_desk(HALF)
+    clear = a_state(a_node())
+    (half, _) = desk.listing(a_person(), a_scene(snapshot=Snapshot({"n1": clear}))).offers
+    assert half.requests["cpu"] == 4000
+    doubtful = replace(clear, unread="pods")
+    assert [o.slug for o in desk.listing(a_person(), in_doubt(doubtful)).offers] == ["small"]
+    with pytest.raises(ChoiceError) as refused:
+        desk.resolve(a_person(), {"profile": "half"}, in_doubt(doubtful))
+    assert refused.value.status == 503
+    (half, _) = desk.listing(a_person(), a_scene(snapshot=Snapshot({"n1": clear}))).offers
+    assert half.requests["cpu"] == 4000
+
+
+def test_what_cannot_be_read_is_said_in_one_sentence():
+    doubtful = NodeState(a_node(), unread="pods")
+    offers = a_desk(HALF).listing(a_person(), in_doubt(doubtful)).offers
+    (small,) = offers
+    assert small.sentence == (
+        "Some of the cluster's running servers cannot be read, so what is free is not known."
+        " You may try; it may have to wait."
+    )
