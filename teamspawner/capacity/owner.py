@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from teamspawner.capacity.answers import Answers
-from teamspawner.capacity.companions import Companions
 from teamspawner.capacity.context import Context, prepare
 from teamspawner.capacity.filtering import Filter
 from teamspawner.capacity.filters import Fit, Placement, Ports
@@ -17,7 +16,6 @@ from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.reach import Reach
 from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
-from teamspawner.capacity.spreading import Spreading
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.capacity.view import View
 
@@ -91,8 +89,7 @@ class Owner:
             context.local
             and not context.blocked
             and context.unsure == answers.unsure
-            and not any(isinstance(f, Companions | Spreading) for f in own)
-            and not any(isinstance(f, Restrictions) and f.disks for f in own)
+            and not any(isinstance(f, Restrictions) for f in own)  # such pods exclude each other
         )
         self._looks = frozenset[str]().union(*(f.looks for f in own))
         self._tables = _tables(snapshot, self._looks)

@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     seen.add(parser)
     parser.add_argument(
-        "--watch", action="store_true", help="one line of JSON whenever numbers change"
+        "--watch", action="store_true", help="one line now, and one whenever numbers change"
     )
 
 

@@ -38,6 +38,29 @@ async def test_caps_are_right_from_the_first_request_after_a_restart(cluster, tm
         await bob.stop()
 
 
+class _Plain(KubeSpawner):
+    """Named by the site after our setup, as docs/trouble.md says to switch TeamSpawner off."""
+
+
+async def test_a_hub_goes_on_with_kubespawner_alone_and_comes_back(cluster, tmp_path):
+    kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
+    settings = {"KubeSpawner": kube, "TeamSpawner": {"map": MAP}}
+    async with a_hub(tmp_path, **settings) as hub:
+        ada = await hub.someone("ada", "arts")
+        assert (await ada.start({"profile": GPU, "gpus": "2"})).status == 201
+    async with a_hub(tmp_path, JupyterHub={"spawner_class": _Plain}, **settings) as hub:
+        ada, bob = await hub.someone("ada", "arts"), await hub.someone("bob", "arts")
+        assert (await ada.call("GET", "/users/ada")).json["servers"][""]["ready"]
+        assert (await bob.start()).status == 201
+        assert (await ada.stop()).status == 204
+    shared._ALL.clear()
+    async with a_hub(tmp_path, **settings) as hub:
+        ada, bob = await hub.someone("ada", "arts"), await hub.someone("bob", "arts")
+        assert (await bob.call("GET", "/users/bob")).json["servers"][""]["ready"]
+        assert (await ada.start({"profile": GPU, "gpus": "2"})).status == 201
+        assert [(await each.stop()).status for each in (ada, bob)] == [204, 204]
+
+
 async def test_a_server_is_not_forgotten_by_a_hub_that_starts_while_the_api_server_is_away(
     cluster, tmp_path
 ):
