@@ -64,16 +64,18 @@ class Holdings:
             self._in_use[user] += sign * held
 
     def seen(self, snapshot: Snapshot) -> Seen:
-        """What the metrics tell of a snapshot."""
+        """What the metrics tell of a snapshot; what is not wholly known is left out."""
         for _ in self.follow(snapshot):
             pass
+        unseen, blind = snapshot.unseen, snapshot.blind
+        unsure = blind or "pods" in unseen or bool(snapshot.unread)
         there = [kind for kind, nodes in self._count.items() if nodes]
         return Seen(
             snapshot.as_of,
-            len(snapshot.nodes),
-            {user: held for user, held in self._in_use.items() if held},
-            {kind: self._total[kind] for kind in there},
-            {kind: self._free[kind] for kind in there},
+            None if "nodes" in unseen else len(snapshot.nodes),
+            {} if unsure else {user: held for user, held in self._in_use.items() if held},
+            {} if blind else {kind: self._total[kind] for kind in there},
+            {} if unsure else {kind: self._free[kind] for kind in there},
         )
 
 

@@ -95,15 +95,62 @@ def test_canonical_options_are_their_own_canonical_form():
     assert chosen(dict(first.user_options)) == first
 
 
-def test_a_retired_tier_is_mapped_to_its_heir():
-    text = """
+RETIRED = """
 tiers:
+  first: {cpu: 1, memory: 1Gi}
   tiny: {cpu: 1, memory: 1Gi, was: [small, mini]}
-  accel: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}, was: [gpu]}
-teams: {t: {groups: ["*"], tiers: [tiny, accel]}}
+  accel: {gpu: {counts: [1, 2]}, per_gpu: {cpu: 1, memory: 1Gi}, was: [gpu]}
+images: {a: {image: a}, b: {image: b}}
+teams: {t: {groups: ["*"], tiers: [first, tiny, accel], images: [a, b]}}
 """
-    assert chosen({"profile": "mini"}, text=text).slug == "tiny"
-    assert chosen({"profile": A100_SLUG}, text=text).slug == A100_SLUG.replace("gpu-", "accel-", 1)
+
+
+@pytest.mark.parametrize(
+    ("slug", "heir"),
+    [
+        ("mini", "tiny"),
+        ("gpu", "accel-nvidia-a100-sxm4-80gb"),
+        (A100_SLUG, "accel-nvidia-a100-sxm4-80gb"),
+    ],
+)
+def test_a_retired_tier_is_mapped_to_its_heir(slug, heir):
+    assert chosen({"profile": slug}, text=RETIRED).slug == heir
+
+
+def test_the_options_of_a_retired_tier_have_its_name_in_a_form():
+    raw = {"profile": A100_SLUG, f"profile-option-{A100_SLUG}--gpus": "2"}
+    assert chosen(raw, text=RETIRED).devices == {GPU: 2}
+
+
+def test_a_profile_of_the_admins_own_is_not_taken_for_a_retired_tier():
+    scene = a_scene(g1(), profiles=[{"slug": "mini", "display_name": "Mini"}])
+    (found,) = a_desk(RETIRED).resolve(PHYSICIST, {"profile": "mini"}, scene)
+    assert (found.slug, found.team) == ("mini", None)
+
+
+def test_options_of_the_default_tier_are_taken_though_it_is_not_named():
+    raw = {"profile-option-first--image": "b"}
+    assert chosen(raw, text=RETIRED).user_options["image"] == "b"
+
+
+@pytest.mark.parametrize("name", ["profile", "gpus", "image", "team"])
+def test_an_empty_option_is_one_not_given(name):
+    assert chosen({"profile": A100_SLUG, name: ""}) == chosen(
+        {} if name == "profile" else {"profile": A100_SLUG}
+    )
+
+
+def test_an_image_is_dropped_where_the_team_names_none():
+    text = "tiers: {t: {cpu: 1, memory: 1Gi}}\nteams: {x: {groups: ['*'], tiers: [t]}}"
+    raw = {"profile": "t", "image": "other"}
+    assert chosen(raw, text=text).user_options == {"profile": "t", "team": "x"}
+
+
+def test_what_is_not_given_is_resolved_to_one_choice_per_team():
+    found = a_desk().resolve(PHYSICIST, {"profile": A100_SLUG}, a_scene(g1()))
+    assert [choice.devices for choice in found] == [{GPU: 1}]
+    found = a_desk().resolve(PHYSICIST, {"profile": "small"}, a_scene(g1()))
+    assert [choice.team for choice in found] == ["physics", "everyone"]
 
 
 # --- refusals ---------------------------------------------------------------------------
@@ -117,7 +164,13 @@ def test_options_that_are_no_names_and_values_are_malformed(raw):
 @pytest.mark.parametrize("name", ["profile", "gpus", "image", "team"])
 @pytest.mark.parametrize("value", [None, 2, 2.0, True, ["2"], {"a": 1}])
 def test_a_known_option_of_a_wrong_type_is_malformed(name, value):
-    assert refused({"profile": A100_SLUG, name: value}).status == 400
+    said = answer({"profile": A100_SLUG, name: value})
+    assert said == (400, "options", f"“{name}” must be given as text.")
+
+
+def test_an_option_of_a_form_is_told_by_its_own_name():
+    raw = {"profile": A100_SLUG, f"profile-option-{A100_SLUG}--gpus": 2}
+    assert answer(raw) == (400, "options", "“gpus” must be given as text.")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +397,10 @@ def test_a_choice_sets_every_resource_field():
 
 
 def test_a_choice_without_accelerators_asks_for_none():
-    override = chosen({"profile": "large"}, a_node(memory=64)).override
+    choice = chosen({"profile": "large"}, a_node(memory=64))
+    assert choice.devices == {}
+    assert choice.requests == {"cpu": 4000, "memory": 32 * GIB}
+    override = choice.override
     assert (override["extra_resource_limits"], override["tolerations"]) == ({}, [])
     assert (override["cpu_guarantee"], override["cpu_limit"]) == (4, 8)
     assert override["node_affinity_required"] == []
