@@ -75,7 +75,8 @@ class Owner:
         return self._reach.verdict(size, answers, snapshot) if self.usable else None
 
     def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> bool:
-        ground = (snapshot.epoch, snapshot.unseen, claims_of(candidate, snapshot))
+        doubts = tuple(snapshot.unread.items())
+        ground = (snapshot.epoch, snapshot.unseen, doubts, claims_of(candidate, snapshot))
         if ground != self._ground or not _same(self._tables, _tables(snapshot, self._looks)):
             self._ground = ground
             self._prepare(candidate, snapshot, answers)

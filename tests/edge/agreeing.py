@@ -18,6 +18,7 @@ from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import OTHERS, State
+from tests.core.broken import broken
 from tests.oracle.generate import case
 
 KINDS = ("nodes", "pods", *OTHERS)
@@ -52,6 +53,7 @@ class World:
         self.state = State(RULES)
         self.receivers = {k: receiver_for(k, self.state, lambda _: None) for k in KINDS}
         self.objects: dict[tuple[str, str, str], tuple[str, dict]] = {}
+        self.whole: dict[int, dict] = {}
         for receiver in self.receivers.values():
             receiver.finish()
         for item in made["cluster"]["items"]:
@@ -71,7 +73,7 @@ class World:
         list(self.receivers[plural].events(line))
 
     def disturb(self) -> None:
-        """Delete, recreate or alter a few objects."""
+        """Delete, recreate or alter a few objects, some so that they cannot be read."""
         for _ in range(self.rng.randint(1, 4)):
             plural, item = self.rng.choice(list(self.objects.values()))
             choice = self.rng.random()
@@ -80,7 +82,13 @@ class World:
                 self.tell("ADDED", item)
             elif choice < 0.6 and len(self.objects) > 5:
                 self.tell("DELETED", item)
-            elif plural == "nodes":
+            elif choice < 0.8:
+                mended = self.whole.pop(id(item), None)
+                if mended is None:
+                    mended = broken(item)
+                    self.whole[id(mended)] = item
+                self.tell("MODIFIED", mended)
+            elif plural == "nodes" and id(item) not in self.whole:
                 spec = {**item.get("spec", {}), "unschedulable": self.rng.random() < 0.5}
                 self.tell("MODIFIED", {**item, "spec": spec})
 
