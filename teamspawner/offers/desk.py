@@ -19,12 +19,11 @@ from teamspawner.map import Map, Tier
 from teamspawner.offers.alternatives import nearest, told, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
-from teamspawner.offers.caps import Usage, person_label
 from teamspawner.offers.cards import profile_card
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
-from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.moments import moment_of
 from teamspawner.offers.notices import BROKEN, NOT_SEEN, no_team, notice
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
@@ -96,7 +95,7 @@ class Desk:
         """
         rights = self.rights(person, scene)
         wanted = [(right, self._goods(right, scene)) for right in rights.rights]
-        moment = self._moment(person, scene)
+        moment = moment_of(person, scene, self._stock)
         yield
         offers, hidden = yield from self._offers(wanted, moment)
         own: dict[str, tuple[Mapping[str, Any], list[Offer]]] = {}
@@ -167,7 +166,7 @@ class Desk:
         Raises:
             ChoiceError: 409 without room or with a cap used up, 503 when not known.
         """
-        moment = self._moment(person, scene)
+        moment = moment_of(person, scene, self._stock)
         rights = self.rights(person, scene)
         offers = [self._appraised(choice, rights, moment) for choice in choices]
         for choice, offer in zip(choices, offers, strict=True):
@@ -181,7 +180,7 @@ class Desk:
 
         None when there is none, or when the choice is not theirs any more.
         """
-        rights, moment = self.rights(person, scene), self._moment(person, scene)
+        rights, moment = self.rights(person, scene), moment_of(person, scene, self._stock)
         try:
             failed = self._appraised(choice, rights, moment)
         except ChoiceError:
@@ -238,34 +237,6 @@ class Desk:
                 offers.append(appraise(each, moment))
         return offers, hidden
 
-    def _moment(self, person: Person, scene: Scene) -> Moment:
-        label = person.label or person_label(person.name)
-        snapshot = scene.snapshot
-        if scene.snapshot is None or snapshot is None:
-            return Moment(scene, None, None, label)
-        usage: Usage | None = None
-        tokens: AbstractSet[str] = frozenset()
-        if not scene.unread:
-            counted = self._stock.usage(snapshot)
-            tokens = counted.tokens
-            usage = counted.with_reservations(scene.held)
-        if scene.leftover is not None:
-            snapshot, usage = left_out(scene.leftover, snapshot, usage)
-        if scene.place is not None and not scene.stale:
-            fresh = [each for each in snapshot.waiting if not each.judged]
-            reserved = [
-                each.candidate
-                for each in scene.held
-                if each.candidate is not None and each.token not in tokens
-            ]
-            if fresh or reserved:
-                # what finds no place waits like a pod that was made
-                snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
-                snapshot = scene.place(snapshot, [*fresh, *reserved])
-        growth = self._stock.growth(scene.snapshot, snapshot, scene.verdict)
-        marks, lefts = self._stock.marks(), self._stock.lefts
-        return Moment(scene, snapshot, usage, label, growth, marks, lefts)
-
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
     ) -> tuple[Choice, ...]:
@@ -293,7 +264,7 @@ class Desk:
         if self.map is None:
             return False
         tiers = (key for key in rights.tiers if self.map.tiers[key].gpu is not None)
-        return any(slug.startswith(f"{key}-") or slug == key for key in tiers)
+        return any(_is_of(slug, key, self.map.tiers[key]) for key in tiers)
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
