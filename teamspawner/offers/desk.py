@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Any
 
 from teamspawner.capacity.objects import Candidate
@@ -19,10 +18,10 @@ from teamspawner.map import Map, Tier
 from teamspawner.offers.alternatives import nearest, told, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
-from teamspawner.offers.cards import profile_card
+from teamspawner.offers.cards import profile_card, with_default
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
-from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.model import Alternative, Choice, Hidden, Listing, Offer, Person
 from teamspawner.offers.moments import moment_of
 from teamspawner.offers.notices import BROKEN, NOT_SEEN, no_team, notice
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
@@ -112,7 +111,7 @@ class Desk:
         return Listing(
             person=person,
             teams=rights.teams,
-            cards=_default_card(cards),
+            cards=with_default(cards),
             hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
@@ -284,16 +283,6 @@ def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hi
         if each.slug not in shown:
             whys.setdefault(each.slug, {})[each.why] = None
     return tuple(Hidden(slug, "; ".join(why)) for slug, why in whys.items())
-
-
-def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
-    """Mark one card as the default: the first tier, else the admin's default profile."""
-    tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
-    chosen = next(iter((*tiers, *(card for card in cards if card.default), *cards)), None)
-    return tuple(
-        card if card.default is (card is chosen) else replace(card, default=card is chosen)
-        for card in cards
-    )
 
 
 def refusal_of(offer: Offer) -> ChoiceError:
