@@ -170,7 +170,7 @@ def _named(slug: str, options: Mapping[str, str]) -> str:
 
 def size(requests: Resources) -> str:
     """Print requests for people: ``7 CPU · 55 GiB · 1 nvidia.com/gpu``."""
-    parts = [f"{requests['cpu'] / 1000:g} CPU"] if requests.get("cpu") else []
+    parts = [f"{units.cores(requests['cpu'])} CPU"] if requests.get("cpu") else []
     parts += [units.gib(requests["memory"])] if requests.get("memory") else []
     parts += [f"{amount} {name}" for name, amount in accelerators_in(requests).items()]
     return " · ".join(parts) or "nothing set aside"
