@@ -23,7 +23,7 @@ from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
-from teamspawner.offers.alternatives import told
+from teamspawner.offers.alternatives import and_nearest
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL
@@ -246,7 +246,7 @@ class Gate:
             found = await self._nearest(self.choice)
         except Refusal:  # the admin's own list of profiles fails by now
             return refusal
-        said = told(refusal.sentence, found)
+        said = and_nearest(refusal.sentence, found)
         return Refusal(refusal.status_code, refusal.reason, said)
 
     async def _nearest(self, choice: Choice) -> Alternative | None:

@@ -44,7 +44,7 @@ def _asks_for_less(offer: Offer, than: Offer) -> bool:
     return any(offer.requests.get(name, 0) < amount for name, amount in than.requests.items())
 
 
-def told(sentence: str, alternative: Alternative | None) -> str:
+def and_nearest(sentence: str, alternative: Alternative | None) -> str:
     """Add the nearest that fits to a sentence of refusal; None leaves it as it is."""
     return f"{sentence} Nearest that fits: {alternative.title}." if alternative else sentence
 

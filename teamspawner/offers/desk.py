@@ -15,7 +15,7 @@ from teamspawner.capacity.steps import drained
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
-from teamspawner.offers.alternatives import nearest, told, with_alternatives
+from teamspawner.offers.alternatives import and_nearest, nearest, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.cards import profile_card, with_default
@@ -290,6 +290,6 @@ def refusal_of(offer: Offer) -> ChoiceError:
     status, reason = _REASONS[offer.verdict.status]
     if any(each.plugin == "cap" for each in offer.verdict.reasons):
         reason = "cap"
-    said = told(offer.sentence, offer.alternative)
+    said = and_nearest(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")
     return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)
