@@ -32,8 +32,8 @@ class Context:
         filters: The filters that concern this candidate, in the scheduler's order.
         nominated: Node name to the waiting pods nominated to it that go before the candidate.
         local: True when the answer for a node depends on no other node. A context
-            that is local stays valid while ``cluster_version`` stays, and no
-            pod with anti-affinity (``NodeState.repelling``) comes or goes.
+            that is local stays valid while the storage that its filters look at and the
+            snapshot's ``epoch`` stay.
     """
 
     candidate: Candidate

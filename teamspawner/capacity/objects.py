@@ -377,12 +377,9 @@ class Snapshot:
     """Node name to the version that last changed it, latest last; None when not tracked."""
     placed: frozenset[str] = frozenset()
     """Nodes that pods were put on since ``version``, as if they were there already."""
-    cluster_version: int = 0
-    """The version of the last change to anything but nodes, the pods on them and waiting pods.
-
-    A bound pod with required anti-affinity counts as such a change."""
     epoch: int = 0
-    """Another one when such a pod came or went, or when ``changed`` forgot nodes that are gone."""
+    """Another one when a bound pod with required anti-affinity came or went, when the node of
+    such a pod came or has other labels, or when ``changed`` forgot nodes that are gone."""
 
     @property
     def blind(self) -> bool:

@@ -122,7 +122,7 @@ def _tables(snapshot: Snapshot, names: frozenset[str]) -> Tables:
     is among the pod's own claims.
     """
     storage = snapshot.storage
-    always = (snapshot.namespaces, snapshot.extended_by_class, storage.attach_limits)
+    always = (snapshot.namespaces, storage.attach_limits)
     found = (*always, storage.classes, *(getattr(storage, name) for name in sorted(names)))
     return tuple(table.maps[-1] if isinstance(table, ChainMap) else table for table in found)
 

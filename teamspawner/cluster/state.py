@@ -81,8 +81,8 @@ class State:
     _changed: dict[str, int] = field(default_factory=dict)
     _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
-    _repelling: int = 0
     _forgot: int = 0
+    _moved: int = 0
     _waiting_version: int = -1
     _last: Snapshot = field(default_factory=lambda: Snapshot(nodes={}))
     _last_of: int = -1
@@ -219,10 +219,6 @@ class State:
             return self._last
         # While a first list comes in no verdict looks at nodes, so some of them will do.
         self.settle(_SOME if counting else None)
-        cluster_version = last.cluster_version
-        if self._dirty_kinds or self._repelling != self.pods.repelling:
-            cluster_version = self.version
-        self._repelling = self.pods.repelling
         waiting = tuple(self.pods.waiting.values())
         self._last = Snapshot(
             nodes=self._states.copy(),
@@ -236,8 +232,7 @@ class State:
             unread=self._unread(),
             extended_by_class=self._extended(),
             changed=self._changed.copy(),
-            cluster_version=cluster_version,
-            epoch=self.pods.repelling + self._forgot,
+            epoch=self.pods.repelling + self._forgot + self._moved,
         )
         self._dirty_kinds.clear()
         self._last_of = self.version
@@ -255,12 +250,13 @@ class State:
             self.version += 1  # what the last snapshot showed of these nodes was older
         for _ in range(len(dirty) if most is None else min(most, len(dirty))):
             name = dirty.popitem()[0]
-            unread = self.unread.nodes.get(name, "")
+            unread, before = self.unread.nodes.get(name, ""), self._states.get(name)
             node = Node(name) if unread == "nodes" else self._nodes.get(name)
             self._note_stranded(name, seen=node is not None)
             if node is not None:
                 state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
                 self._states[name] = replace(state, unread=unread) if unread else state
+                self._moved += _keeps_away_anew(before, state)
             elif self._states.pop(name, None) is None:
                 continue  # pods on a node that is not seen take no room
             self._changed.pop(name, None)
@@ -300,3 +296,8 @@ class State:
         if "deviceclasses" not in self._dirty_kinds:
             return self._last.extended_by_class
         return frozenset(n for names in self._others["deviceclasses"].values() for n in names)
+
+
+def _keeps_away_anew(before: NodeState | None, now: NodeState) -> bool:
+    """Whether pods of a node may keep others off more nodes: they go by its labels."""
+    return bool(now.repelling) and (before is None or before.node.labels != now.node.labels)

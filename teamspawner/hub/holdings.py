@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
-from teamspawner.capacity.accelerators import devices_of, is_accelerator
+from teamspawner.capacity.accelerators import devices_of
 from teamspawner.capacity.objects import NodeState, Snapshot
 from teamspawner.capacity.view import Due
 from teamspawner.hub.metrics import Seen
@@ -80,8 +80,6 @@ class Holdings:
 
 
 def _part(state: NodeState) -> _Part:
-    if not any(map(is_accelerator, state.node.allocatable)):
-        return _NOTHING
     devices: list[tuple[_Kind, int, int]] = []
     in_use: list[tuple[_User, int]] = []
     for device in devices_of(state.node):
@@ -92,4 +90,4 @@ def _part(state: NodeState) -> _Part:
             if held:
                 team = pod.labels.get(TEAM_LABEL, "")
                 in_use.append(((team, device.model, device.kind), held))
-    return _Part(tuple(devices), tuple(in_use))
+    return _Part(tuple(devices), tuple(in_use)) if devices else _NOTHING

@@ -240,9 +240,9 @@ class Desk:
 
     def _moment(self, person: Person, scene: Scene) -> Moment:
         label = person.label or person_label(person.name)
-        snapshot = scene.snapshot
-        if scene.snapshot is None or snapshot is None:
+        if scene.snapshot is None:
             return Moment(scene, None, None, label)
+        snapshot = scene.snapshot
         usage: Usage | None = None
         tokens: AbstractSet[str] = frozenset()
         if not scene.unread:

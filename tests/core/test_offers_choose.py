@@ -1,11 +1,14 @@
 """Raw user options: what becomes a choice, and what is refused with which answer."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from teamspawner.capacity.objects import Taint
 from teamspawner.errors import ChoiceError
-from teamspawner.offers.choices import cross_terms
+from teamspawner.offers.choices import cross_terms, plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.notices import BROKEN, NOT_SEEN
 from teamspawner.offers.profiles import NOT_YOURS
@@ -23,6 +26,7 @@ from tests.core.offering import (
     a_state,
 )
 
+A100_LABEL = "NVIDIA-A100-SXM4-80GB"
 A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 PHYSICIST = a_person("physics")
 
@@ -394,6 +398,106 @@ def test_a_choice_sets_every_resource_field():
             "subPath": "physics",
         }
     ]
+
+
+FULL = """
+tiers:
+  plain: {cpu: 1, memory: 1Gi}
+  gpu:
+    name: GPU
+    gpu: {counts: [2]}
+    per_gpu: {cpu: 500m, memory: 1Gi}
+    start_timeout: 1m
+    nodes:
+      selector: {pool: big}
+      tolerations:
+        - {key: team, operator: Equal, value: chem, effect: NoSchedule}
+        - {operator: Exists}
+images: {own: {image: "quay.io/own:1"}}
+teams:
+  t:
+    groups: ["*"]
+    tiers: [plain, gpu]
+    images: [own]
+    volumes: [{name: data, claim: all-data, mount: /data}]
+  bare: {groups: ["*"], tiers: [plain]}
+"""
+
+
+def test_a_choice_says_all_that_the_tier_decides():
+    big = a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels={**A100, "pool": "big"})
+    choice = chosen({"profile": A100_SLUG}, big, text=FULL)
+    assert choice.override == {
+        "cpu_guarantee": 1,
+        "cpu_limit": 1,
+        "mem_guarantee": 2 * GIB,
+        "mem_limit": 2 * GIB,
+        "extra_resource_limits": {GPU: "2"},
+        "extra_resource_guarantees": {},
+        "node_selector": {"pool": "big"},
+        "node_affinity_required": choice.override["node_affinity_required"],
+        "tolerations": [
+            {"key": "team", "operator": "Equal", "value": "chem", "effect": "NoSchedule"},
+            {"operator": "Exists"},
+            {"key": GPU, "operator": "Exists"},
+        ],
+        "volumes": [{"name": "team-data", "persistentVolumeClaim": {"claimName": "all-data"}}],
+        "volume_mounts": [{"name": "team-data", "mountPath": "/data", "readOnly": True}],
+        "image": "quay.io/own:1",
+        "start_timeout": 60,
+    }
+    only = {"key": "nvidia.com/gpu.product", "operator": "In", "values": [A100_LABEL]}
+    bare = {"key": "cloud.google.com/gke-gpu-partition-size", "operator": "DoesNotExist"}
+    terms = choice.override["node_affinity_required"]
+    assert [term["matchExpressions"][:2] for term in terms] == [[only, bare]] * 2
+    assert {key for term in terms for key in term} == {"matchExpressions"}
+    assert choice.requests == {"cpu": 1000, "memory": 2 * GIB, GPU: 2}
+    assert choice.devices == {GPU: 2}
+    assert (choice.title, choice.model) == ("GPU · A100 80 GB ×2", A100_LABEL)
+    assert (choice.tier, choice.start_timeout_s) == ("gpu", 60)
+
+
+def test_what_the_map_does_not_say_is_left_to_the_chart():
+    choice = chosen({"profile": "plain", "team": "bare"}, text=FULL)
+    assert choice.user_options == {"profile": "plain", "team": "bare"}
+    assert {"image", "start_timeout"}.isdisjoint(choice.override)
+    assert choice.start_timeout_s is None
+    assert (choice.title, choice.model) == ("plain", None)
+
+
+def test_a_request_without_a_limit_sets_no_limit():
+    text = """
+tiers: {t: {cpu: {request: 1500m}, memory: {request: 1Gi}}}
+teams: {x: {groups: ["*"], tiers: [t]}}
+"""
+    override = chosen({}, text=text).override
+    assert (override["cpu_guarantee"], override["cpu_limit"]) == (1.5, None)
+    assert (override["mem_guarantee"], override["mem_limit"]) == (GIB, None)
+
+
+def test_a_pod_made_of_a_choice_goes_where_the_tier_says_and_bears_what_every_pod_bears():
+    big = a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels={**A100, "pool": "big"})
+    spec = plain_pod(chosen({"profile": A100_SLUG}, big, text=FULL)).pod.spec
+    assert spec.node_selector == {"pool": "big"}
+    assert [each.key for each in spec.tolerations] == [
+        "team",
+        "",
+        GPU,
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ]
+    assert [use.name for use in spec.volumes] == ["all-data"]
+    leaving = replace(big, taints=(Taint("node.kubernetes.io/not-ready", "", "NoExecute"),))
+    assert chosen({"profile": "plain"}, leaving, text=FULL).slug == "plain"
+
+
+@pytest.mark.parametrize(("length", "kept"), [(58, 58), (59, 58)], ids=["fits", "too-long"])
+def test_the_name_of_a_volume_is_never_longer_than_kubernetes_allows(length, kept):
+    name = "v" * length
+    text = FULL.replace("name: data", f"name: {name}")
+    assert chosen({"profile": "plain"}, text=text).override["volumes"][0]["name"] == (
+        f"team-{'v' * kept}"
+    )
 
 
 def test_a_choice_without_accelerators_asks_for_none():

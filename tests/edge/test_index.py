@@ -98,13 +98,54 @@ def test_a_pod_that_keeps_others_away_is_heeded_when_it_comes_and_goes():
     small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
     small.tell(a_node())
     assert small.ask(asked).status is Status.FITS_NOW
-    selector = {"matchLabels": {"app": "x"}}
-    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
-    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}), "MODIFIED")
-    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}))
+    small.tell(keeps_away())
     assert small.ask(asked).status is Status.BUSY
-    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}), "DELETED")
+    small.tell(keeps_away(), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def keeps_away(namespaces: dict | None = None) -> dict:
+    """A pod on n1 that tolerates no pod labelled app=x on its machine."""
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "kubernetes.io/hostname"}
+    if namespaces is not None:
+        term["namespaceSelector"] = {"matchLabels": namespaces}
+    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    return a_pod("loner", labels={}, spec={"affinity": rule})
+
+
+def test_a_pod_keeps_others_away_once_its_machine_has_the_label_it_goes_by():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    small.tell(a_node())
+    small.tell(keeps_away())
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}), "MODIFIED")
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(a_node(), "MODIFIED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_a_pod_keeps_others_away_once_its_machine_is_seen():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    small.tell(keeps_away())
+    small.tell(a_node("n2", labels={"kubernetes.io/hostname": "n1"}))
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(a_node(), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_a_pod_keeps_others_away_once_their_namespace_has_the_label_it_goes_by():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    space = {"kind": "Namespace", "metadata": {"name": "default"}}
+    small.tell(space)
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    small.tell(keeps_away({"shy": "no"}))
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell({**space, "metadata": {"name": "default", "labels": {"shy": "no"}}}, "MODIFIED")
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(space, "MODIFIED")
     assert small.ask(asked).status is Status.FITS_NOW
 
 
@@ -131,10 +172,11 @@ def test_what_a_home_adds_follows_pods_put_first_and_taken_back():
 def test_what_a_home_adds_follows_how_much_a_driver_attaches():
     small = Small()
     small.tell(a_node())
-    small.tell(limited(1))
     mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
     theirs["spec"]["nodeName"] = "n1"
     small.tell(theirs)
+    assert small.ask(mine).status is Status.FITS_NOW
+    small.tell(limited(1))
     assert small.ask(mine).status is Status.BUSY
     small.tell(limited(2), "MODIFIED")
     assert small.ask(mine).status is Status.FITS_NOW
