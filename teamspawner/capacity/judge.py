@@ -56,7 +56,8 @@ def judging(
     tally = yield from _ask_all(snapshot, context)
     if tally.fits:
         count = how_many(candidate, snapshot, rules, context, tally.fits)
-        return _verdict(Status.FITS_NOW, snapshot, tally, nodes=tuple(tally.fits), count=count)
+        verdict = _verdict(Status.FITS_NOW, snapshot, tally, nodes=tuple(tally.fits), count=count)
+        return replace(verdict, count=None) if tally.unsure else verdict
     if tally.unsure:
         return _unknown(snapshot, tally, tally.unsure.values())
     return (yield from _without_room(candidate, snapshot, context, tally))

@@ -133,7 +133,8 @@ def _text(snapshot: Snapshot) -> str:
     rows.append(_row("memory", answer["memory_bytes"], units.gib))
     for model in answer["models"]:
         kind = "" if model["kind"] == "whole" else f", {model['kind']}"
-        name = f"{model['name']} ({model['resource']}{kind}; {_nodes(model['nodes'])})"
+        nodes = "nodes not known" if model["nodes"] is None else _nodes(model["nodes"])
+        name = f"{model['name']} ({model['resource']}{kind}; {nodes})"
         rows.append(_row(name, model, str))
     return "\n".join([_nodes(answer["nodes"]), "", *_aligned(rows)])
 

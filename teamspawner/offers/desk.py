@@ -245,7 +245,7 @@ class Desk:
         )
         choices = tuple(choice for choice in made if choice is not None)
         if not choices:
-            if scene.blind or scene.unread:
+            if scene.blind or scene.unread or (scene.snapshot and scene.snapshot.unread):
                 raise ChoiceError(503, "unknown", NOT_SEEN)
             raise ChoiceError(403, "forbidden", NOT_YOURS)
         return choices
