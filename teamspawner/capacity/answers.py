@@ -144,7 +144,8 @@ class Answers:
             state = nodes.get(name)
             if state is not None:
                 self._keep(name, self._room(name, state, context))
-                self._doubt(name, state, context)
+                if state.unread or self._doubted:
+                    self._doubt(name, state, context)
             elif name in self._rooms:
                 self._keep(name, 0)
                 self._doubted.discard(name)
@@ -155,7 +156,7 @@ class Answers:
         """Note whether only what cannot be read keeps a node from taking the pod."""
         if state.unread and all(reason.unknown for reason in against(state, context)):
             self._doubted.add(name)
-        elif self._doubted:
+        else:
             self._doubted.discard(name)
 
     @staticmethod

@@ -302,6 +302,10 @@ async def test_what_cannot_be_read_is_not_known_until_it_is_gone(kind, way, api)
         api.delete(kind, name, odd[kind]["metadata"].get("namespace", ""))
         if way is broken:
             await until(lambda: doubts(watcher) == ({}, set()))
+            api.put(kind, broken(odd[kind]))
+            await until(lambda: doubts(watcher) == EXPECTED[kind, "broken"])
+            api.put(kind, odd[kind])
+            await until(lambda: doubts(watcher) == ({}, set()))
             return
         api.put("nodes", a_node("n3"))  # whose deletion it was cannot be told: a list can
         await until(lambda: "n3" in watcher.snapshot().nodes)

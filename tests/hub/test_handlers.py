@@ -174,7 +174,8 @@ async def test_who_waits_can_stop_and_choose_again(cluster, hub, ada):
 
 async def test_another_choice_passes_the_same_gate(cluster, hub, ada):
     await waiting(cluster, ada)
-    answer = await ada.post_form(f"/hub/teamspawner/instead/{ada.name}", {"profile": "secret"})
+    instead = f"/hub/teamspawner/instead/{ada.name}"
+    answer = await ada.settled(await ada.post_form(instead, {"profile": "secret"}))
     assert answer.status == 403
     assert not [pod for pod in await cluster.pods() if ada.name in str(pod)]
 
