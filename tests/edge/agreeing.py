@@ -36,6 +36,7 @@ def agreed(index, asked, snapshot):
     found, right = index.verdict(asked, snapshot), judge(asked, snapshot, RULES)
     told = Counter()
     for reasons, nodes in alike(found.rejected).items():
+        assert nodes > 0
         told[frozenset(reasons)] += nodes
     assert told == Counter(map(frozenset, right.rejected.values()))
     assert len(found.rejected) == len(right.rejected)
