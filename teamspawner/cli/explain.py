@@ -9,7 +9,6 @@ from typing import Any
 
 from teamspawner import units
 from teamspawner.capacity import judge, place
-from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.capacity.verdict import Status
 from teamspawner.cli import seen
@@ -19,7 +18,7 @@ from teamspawner.cli.tainted import kept_away
 from teamspawner.cli.words import instant
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
-from teamspawner.offers.amounts import requests_json
+from teamspawner.offers.amounts import accelerators_in, requests_json
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.model import Listing, Offer, Person
@@ -184,7 +183,7 @@ def _named(slug: str, options: Mapping[str, str]) -> str:
 
 def size(requests: Resources) -> str:
     """Print requests for people: ``7 CPU · 55 GiB · 1 nvidia.com/gpu``."""
-    parts = [f"{requests['cpu'] / 1000:g} CPU"] if requests.get("cpu") else []
+    parts = [f"{units.cores(requests['cpu'])} CPU"] if requests.get("cpu") else []
     parts += [units.gib(requests["memory"])] if requests.get("memory") else []
-    parts += [f"{amount} {name}" for name, amount in requests.items() if is_accelerator(name)]
+    parts += [f"{amount} {name}" for name, amount in accelerators_in(requests).items()]
     return " · ".join(parts) or "nothing set aside"

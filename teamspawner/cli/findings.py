@@ -124,7 +124,7 @@ def _of_tier(key: str, tier: Tier, nodes: list[Node], *, grows: bool) -> Iterato
     elif tier.cpu is not None and tier.memory is not None and not grows:
         asked = {"cpu": tier.cpu.request, "memory": tier.memory.request}
         if not any(all(n.allocatable.get(r, 0) >= a for r, a in asked.items()) for n in fitting):
-            size = f"{tier.cpu.request / 1000:g} CPU and {units.gib(tier.memory.request)}"
+            size = f"{units.cores(tier.cpu.request)} CPU and {units.gib(tier.memory.request)}"
             found = f"no node is large enough for {size}, however empty"
             yield Finding(FAULT, about, found, "make the tier smaller, or add a larger node")
 

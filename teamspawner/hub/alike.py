@@ -1,10 +1,10 @@
-"""Pods that differ only in whose they are, so that not everybody's have to be written one by one.
+"""Pods that differ only in whose they are, so that one is written for many people.
 
-A page needs the pod of every size; writing one costs as much as the rest of the page. The pod of
-a choice follows from the spawner's settings and the choice. So where the plain pods
-of two people, without any choice, are the same but for names, the environment and
-their own disks, those of one choice are, too. What could break this is left out: hooks,
-settings with a template or a function in them, and pods that look at others' labels.
+A page needs the pod of every size, and writing one costs as much as the rest of the page.
+The pod of a choice follows from the spawner's settings and the choice. So where the plain
+pods of two people (without any choice) differ only in names, environment and their own
+disks, their pods of one choice do too. What could break this is left out: hooks, settings
+with a template or a function in them, and pods that look at others' labels.
 """
 
 from __future__ import annotations

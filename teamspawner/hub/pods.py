@@ -19,6 +19,7 @@ from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.reading import ObjectError
 from teamspawner.hub.alike import Alike, Whose, is_same, may_share
 from teamspawner.hub.dryrun import Answer, DryRun, Outcome, shape_of
+from teamspawner.hub.once import is_news
 from teamspawner.hub.shape import manifest, plain_manifest
 from teamspawner.hub.trouble import quota_sentence
 from teamspawner.offers.model import Choice
@@ -27,9 +28,6 @@ from teamspawner.offers.sentences import QUOTA
 __all__ = ["Pods", "Shaped"]
 
 KEPT_S = 60.0
-MOST_TOLD = 200
-_TOLD: set[str] = set()
-"""Faults told already, by any spawner of this process."""
 _NO_POD = Pod("", EMPTY, PodSpec())
 
 
@@ -143,10 +141,7 @@ class Pods:
     def _tell(self, choice: Choice, shaped: Shaped) -> None:
         """Tell the admin, once for each fault, why a choice is INVALID for people."""
         invalid = shaped.verdict is not None and shaped.verdict.status is Status.INVALID
-        if invalid and shaped.detail not in _TOLD:
-            if len(_TOLD) >= MOST_TOLD:
-                _TOLD.clear()
-            _TOLD.add(shaped.detail)
+        if invalid and is_news(shaped.detail):
             self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:

@@ -12,7 +12,7 @@ from typing import Any
 from jupyterhub.utils import maybe_future
 from kubespawner import KubeSpawner
 
-from teamspawner.hub.lay import as_profile, own_copy
+from teamspawner.hub.overrides import as_profile, own_copy
 from teamspawner.offers.model import Choice
 
 __all__ = ["manifest", "plain_manifest", "twin_of"]

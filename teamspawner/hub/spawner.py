@@ -167,7 +167,7 @@ class TeamSpawner(Settings, KubeSpawner):
         return found if self.gate.is_newest(found) else None
 
     async def load_user_options(self) -> None:
-        """Judge what the person asked for and lay it onto this spawner, or refuse.
+        """Judge what the person asked for and apply it to this spawner, or refuse.
 
         The one gate: the form, links, the REST API with and without a body, stored
         options, an admin's start for someone and named servers all pass here, after
@@ -176,7 +176,7 @@ class TeamSpawner(Settings, KubeSpawner):
         Raises:
             Refusal: With the sentence for the person.
         """
-        from teamspawner.hub.lay import as_profile
+        from teamspawner.hub.overrides import as_profile
 
         self.start_timeout = self.before_choice.setdefault("start_timeout", self.start_timeout)
         choice = await self.gate.choose(self.user_options)
@@ -194,7 +194,7 @@ class TeamSpawner(Settings, KubeSpawner):
         self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:
-        from teamspawner.hub.lay import own_copy, touched
+        from teamspawner.hub.overrides import own_copy, touched
 
         names = {*touched(profile), "extra_labels"} - {*self.before_choice}
         self.before_choice |= {name: own_copy(getattr(self, name)) for name in names}

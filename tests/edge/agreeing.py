@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -36,10 +37,12 @@ def agreed(index, asked, snapshot):
     found, right = index.verdict(asked, snapshot), judge(asked, snapshot, RULES)
     told = Counter()
     for reasons, nodes in alike(found.rejected).items():
+        assert nodes > 0
         told[frozenset(reasons)] += nodes
     assert told == Counter(map(frozenset, right.rejected.values()))
     assert len(found.rejected) == len(right.rejected)
     assert comparable(found) == comparable(right)
+    assert found.as_of == snapshot.as_of
     return found
 
 
@@ -105,6 +108,7 @@ class Small:
 
     def __init__(self) -> None:
         self.state, self.index = State(RULES), FitIndex(RULES)
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
         self.receivers = {k: receiver_for(k, self.state, lambda _: None) for k in KINDS}
         for receiver in self.receivers.values():
             receiver.finish()
@@ -115,7 +119,8 @@ class Small:
 
     def ask(self, pod: dict, ahead: tuple[dict, ...] = ()):
         """The verdict, checked against the judge; ``ahead`` are put first."""
-        snapshot, asked = self.state.snapshot(None), candidate(pod, RULES)
+        self.now += timedelta(seconds=1)
+        snapshot, asked = self.state.snapshot(self.now), candidate(pod, RULES)
         for other in ahead:
             snapshot = put_on(snapshot, candidate(other, RULES), "n1")
         return agreed(self.index, asked, snapshot)

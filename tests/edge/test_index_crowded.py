@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.edge.agreeing import Small
+from tests.edge.agreeing import Small, comparable
 from tests.edge.build import a_node, a_pod
 
 NAMES = ("n1", "n2", "n3")
@@ -33,7 +33,8 @@ class Crowd:
 
     def node(self, name: str) -> None:
         spec = {"unschedulable": True} if self.rng.random() < 0.2 else {}
-        self.tell(a_node(name, spec=spec, allocatable={"cpu": self.rng.choice("2344")}))
+        cpu = self.rng.choice((*"2344", "unreadable"))
+        self.tell(a_node(name, spec=spec, allocatable={"cpu": cpu}))
 
     def pod(self, name: str) -> None:
         spec = {"priority": self.rng.choice((-5, 0, 5, 20))}
@@ -41,7 +42,7 @@ class Crowd:
         meta = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if ending else {}
         if self.rng.random() < 0.2:
             meta["ownerReferences"] = [{"kind": "DaemonSet", "name": "d", "controller": True}]
-        node, cpu = self.rng.choice(NAMES), self.rng.choice("123")
+        node, cpu = self.rng.choice(NAMES), self.rng.choice(("1", "2", "3", "unreadable"))
         self.tell(a_pod(name, node=node, cpu=cpu, spec=spec, metadata=meta))
 
     def change(self) -> None:
@@ -59,7 +60,9 @@ def test_index_and_judge_agree_while_full_nodes_change(seed):
     crowd = Crowd(seed)
     for name in NAMES:
         crowd.node(name)
+    told = []
     for _ in range(25):
         crowd.change()
-        for pod in crowd.asked:
-            crowd.small.ask(pod)
+        verdicts = [crowd.small.ask(pod) for pod in crowd.asked]
+        told += [(verdict, comparable(verdict)) for verdict in verdicts]
+    assert all(comparable(verdict) == before for verdict, before in told)
