@@ -119,18 +119,17 @@ def same_pod(one: Candidate, other: Candidate) -> bool:
     return bool(one.name) and (one.pod.namespace, one.name) == (other.pod.namespace, other.name)
 
 
-def node_reasons(candidate: Candidate, state: NodeState, context: Context) -> Reasons:
+def against(state: NodeState, context: Context, gone: tuple[Pod, ...] = ()) -> Reasons:
     """Return all reasons of one node against the candidate, the scheduler's first one first.
 
     Empty when the node takes it. Pods nominated to the node are counted as there, and
     then left out: the candidate must fit either way.
+
+    Args:
+        state: The node.
+        context: The candidate, prepared.
+        gone: Pods that were taken from the node; not in ``state`` any more.
     """
-    del candidate
-    return against(state, context)
-
-
-def against(state: NodeState, context: Context, gone: tuple[Pod, ...] = ()) -> Reasons:
-    """Return all reasons of a node from which the pods ``gone`` were taken (not in ``state``)."""
     nominated = context.nominated.get(state.node.name, ())
     if nominated:
         found = _run(with_pods(state, nominated), context, Change(gone, nominated))
@@ -203,6 +202,11 @@ def with_pods(state: NodeState, pods: tuple[Pod, ...]) -> NodeState:
     return NodeState(state.node, (*state.pods, *pods), used, state.unread)
 
 
+def below(pods: tuple[Pod, ...], priority: int) -> tuple[Pod, ...]:
+    """Return the pods of lower priority."""
+    return tuple(pod for pod in pods if pod.spec.priority < priority)
+
+
 def without(state: NodeState, leaving: tuple[Pod, ...]) -> NodeState:
     """Return a node without some of its pods, each named as often as it leaves."""
     away = {id(pod): 0 for pod in leaving}
@@ -220,16 +224,16 @@ def without(state: NodeState, leaving: tuple[Pod, ...]) -> NodeState:
     return NodeState(state.node, tuple(kept), used, state.unread)
 
 
-def room(candidate: Candidate, state: NodeState, context: Context) -> int:
+def room(state: NodeState, context: Context) -> int:
     """Return how many such pods the node takes, as far as it alone decides; 0 when it takes none.
 
     Where pods of this kind keep each other away it is at most that many.
     """
-    if node_reasons(candidate, state, context):
+    if against(state, context):
         return 0
     nominated = context.nominated.get(state.node.name, ())
     most = context.fit.room(with_pods(state, nominated) if nominated else state)
-    return min(most, 1) if candidate.pod.spec.host_ports else most
+    return min(most, 1) if context.candidate.pod.spec.host_ports else most
 
 
 def placed(node: Node, pod: Pod, context: Context) -> None:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from teamspawner.cli import chartvalues, seen, tainted
+from teamspawner.cli.bychart import CHART, tolerated_by
 from teamspawner.cli.findings import (
     FAULT,
     WARNING,
@@ -41,7 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--groups", metavar="A,B", help="all groups that the hub knows, to find teams of nobody"
     )
     parser.add_argument(
-        "--namespace", type=label, help="where the hub runs; default: here, else jupyterhub"
+        "--namespace",
+        type=label,
+        metavar="NS",
+        help="where the hub runs; default: here, else jupyterhub",
     )
     parser.add_argument(
         "--service-account",
@@ -66,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
 def _examine(args: argparse.Namespace) -> Iterator[Finding]:
     """Everything there is to find, in no order."""
     namespace = args.namespace or _own_namespace()
-    loaded, tolerated = None, tainted.CHART
+    loaded, tolerated = None, CHART
     if args.map:
         given = with_values(args.map)
         loaded, faults = _map(given)
-        tolerated = tainted.of_values(given.values)
+        tolerated = tolerated_by(given.values)
         yield from (_of_fault(fault, FAULT) for fault in faults)
         yield from (_of_fault(each, WARNING) for each in loaded.warnings) if loaded else ()
         yield from chartvalues.of_values(given.values, loaded and loaded.map)

@@ -146,7 +146,7 @@ async def test_who_waits_sees_plain_words_and_ways_out(cluster, hub, ada):
     assert "Your server is starting" in page.text
     assert f'action="/hub/teamspawner/instead/{ada.name}"' in page.text
     assert "pending.js" in page.text
-    assert (await ada.stop()).status in {202, 204}
+    await ada.stop()
 
 
 async def test_who_waits_takes_another_choice_in_one_step(cluster, hub, ada):
