@@ -197,6 +197,7 @@ def _size_of(spec: PodSpec) -> Hashable:
         tuple(sorted(spec.node_selector.items())),
         spec.node_terms,
         spec.tolerations,
+        spec.features,
         _odd_of(spec),
     )
 

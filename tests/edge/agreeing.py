@@ -34,7 +34,7 @@ def comparable(verdict):
 
 def agreed(index, asked, snapshot):
     """The verdict of the index, checked against the judge's."""
-    found, right = index.verdict(asked, snapshot), judge(asked, snapshot, RULES)
+    found, right = index.verdict(asked, snapshot), judge(asked, snapshot, index.rules)
     told = Counter()
     for reasons, nodes in alike(found.rejected).items():
         assert nodes > 0
