@@ -103,6 +103,19 @@ def test_preemption_beside_a_pod_that_cannot_be_read_is_not_known():
     assert status_of(pod(cpu=1), node("a"), lower, ODD) is Status.UNKNOWN
 
 
+def test_how_many_fit_by_preemption_is_not_known_where_another_node_may_take_some():
+    lower = [pod(f"on-{n}", on=n, spec={"priority": -10}, cpu=8) for n in "ab"]
+    items = [node("a"), node("b"), *lower]
+    assert verdict_on(pod(cpu=1), *items).count == 16
+    odd = broken(pod("x", on="b"))
+    verdict = verdict_on(pod(cpu=1), *items, odd)
+    assert (verdict.status, verdict.preempt, verdict.count) == (
+        Status.FITS_BY_PREEMPTION,
+        ("a",),
+        None,
+    )
+
+
 REPELS = {"affinity": {"podAntiAffinity": {}}}
 
 
