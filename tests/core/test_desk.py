@@ -70,7 +70,35 @@ def test_the_default_own_profile_is_had_without_a_name():
 def test_a_tier_of_the_map_goes_before_the_default_own_profile():
     scene = own_scene(own("mine", default=True))
     assert a_desk().resolve(PHYSICIST, {}, scene)[0].slug == "small"
-    assert a_desk().resolve(PHYSICIST, {"profile": "mine"}, scene)[0].slug == "mine"
+    assert a_desk().choose(PHYSICIST, {"profile": "mine"}, scene).slug == "mine"
+
+
+def test_an_own_profile_may_be_called_like_a_tier_and_a_bit_more():
+    scene = own_scene(own("small-one"))
+    assert a_desk().choose(PHYSICIST, {"profile": "small-one"}, scene).slug == "small-one"
+
+
+def test_options_of_the_default_own_profile_are_taken_though_it_is_not_named():
+    choices = {"s": {"kubespawner_override": {}}, "l": {"kubespawner_override": {}}}
+    scene = own_scene(own("mine", profile_options={"size": {"choices": choices}}))
+    (found,) = Desk(None).resolve(PHYSICIST, {"size": "l"}, scene)
+    assert found.user_options == {"profile": "mine", "size": "l"}
+
+
+def test_what_an_own_profile_does_not_ask_for_is_dropped_whatever_it_is():
+    raw = {"profile": "mine", "gpus": 3, "image": None, "team": ["x"]}
+    found = a_desk().choose(PHYSICIST, raw, own_scene(own("mine")))
+    assert found.user_options == {"profile": "mine"}
+
+
+def test_a_refusal_tells_what_was_wanted():
+    full = a_state(g1(), a_pod({GPU: 8}))
+    with pytest.raises(ChoiceError) as caught:
+        a_desk().choose(PHYSICIST, {"profile": A100_SLUG}, a_scene(full))
+    assert caught.value.wanted == ("gpu", "NVIDIA-A100-SXM4-80GB", "physics")
+    with pytest.raises(ChoiceError) as caught:
+        Desk(None).choose(PHYSICIST, {}, own_scene(own("huge", cpu=99)))
+    assert caught.value.wanted == ("huge", "", "")
 
 
 def test_an_own_profile_too_large_for_every_machine_is_refused_like_a_tier():
