@@ -138,6 +138,19 @@ def test_what_is_surely_not_theirs_is_refused_though_nodes_are_not_seen(slug):
     assert answer == (403, "forbidden", NOT_YOURS)
 
 
+def test_a_tier_that_no_image_suits_is_not_theirs_whether_nodes_are_seen_or_not():
+    text = """
+tiers: {plain: {cpu: 1, memory: 1Gi}, gpu: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}}}
+images: {torch: {image: torch, needs: gpu}}
+teams: {t: {groups: ["*"], tiers: [plain, gpu], images: [torch]}}
+"""
+    answers = {
+        refusal(a_desk(text), PHYSICIST, {"profile": "plain"}, scene)
+        for scene in (a_scene(snapshot=BLIND), a_scene(a_node()))
+    }
+    assert answers == {(403, "forbidden", NOT_YOURS)}
+
+
 def test_without_a_map_what_is_not_an_own_profile_is_refused_though_nodes_are_not_seen():
     scene = own_scene(own("mine"), nodes=(), snapshot=BLIND)
     answer = refusal(Desk(None), PHYSICIST, {"profile": "gpu"}, scene)
