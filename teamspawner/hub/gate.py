@@ -93,10 +93,9 @@ class Gate:
         self.linked = options if isinstance(options, dict) else {}
         if not self.linked.get("profile"):
             raise OpenPage
-        shared, person = self._known.shared(), self._known.person()
-        scene = self._known.scene(await self._known.profiles())
+        desk, profiles = await self._listings.opened()
         try:
-            choices = shared.desk(self._spawner).resolve(person, options, scene)
+            choices = desk.resolve(self._known.person(), options, self._known.scene(profiles))
         except ChoiceError as error:
             raise self._refusal(error) from None
         await self._known.shapes().make(choices)

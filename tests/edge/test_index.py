@@ -166,8 +166,8 @@ def test_whom_a_pod_keeps_away_goes_by_their_labels():
     small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
     small.tell(keeps_away())
     for _ in range(2):
-        assert small.ask(a_pod("a", node="", labels={"app": "x"})).status is Status.BUSY
         assert small.ask(a_pod("b", node="", labels={"app": "y"})).status is Status.FITS_NOW
+        assert small.ask(a_pod("a", node="", labels={"app": "x"})).status is Status.BUSY
 
 
 def test_a_pod_does_not_stand_in_its_own_way_where_a_place_is_promised_to_it():
@@ -255,6 +255,37 @@ def test_a_disk_attached_for_a_pod_of_yesterday_counts_until_it_is_let_go():
     assert small.ask(mine).status is not Status.FITS_NOW
     small.tell(held, "DELETED")
     assert small.ask(mine).status is Status.FITS_NOW
+
+
+def test_a_disk_that_is_attached_already_takes_no_place_of_another():
+    small = Small()
+    small.tell(a_node())
+    small.tell(limited(1))
+    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
+    theirs["spec"]["nodeName"] = "n1"
+    small.tell(theirs)
+    shared = a_pod("shared", node="", spec={"volumes": theirs["spec"]["volumes"]})
+    for _ in range(2):
+        assert small.ask(mine).status is Status.BUSY
+        assert small.ask(shared).status is Status.FITS_NOW
+
+
+def test_a_home_for_which_a_machine_is_selected_is_made_there_alone():
+    small = Small()
+    for name in ("n1", "n2"):
+        small.tell(a_node(name))
+    mode = {"volumeBindingMode": "WaitForFirstConsumer", "provisioner": "d"}
+    small.tell({"kind": "StorageClass", "metadata": {"name": "fast"}, **mode})
+    meta = {"name": "mine", "namespace": "default", "uid": "mine"}
+    spec = {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec}
+    small.tell(claim)
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "mine"}}]
+    mine = a_pod("mine", node="", spec={"volumes": volumes})
+    assert small.ask(mine).nodes == ("n1", "n2")
+    meta["annotations"] = {"volume.kubernetes.io/selected-node": "n2"}
+    small.tell(claim, "MODIFIED")
+    assert small.ask(mine).nodes == ("n2",)
 
 
 def test_a_home_that_waits_for_a_volume_follows_those_that_come_and_go():
