@@ -41,6 +41,17 @@ async def test_without_map_and_list_there_is_one_judged_offer_the_plain_server(c
         await ada.stop()
 
 
+async def test_a_link_that_names_nothing_to_start_opens_the_page(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, cpu_guarantee=1)) as hub:
+        ada = await hub.someone("ada")
+        before = len(cluster.made)
+        page = await ada.browse("GET", "/hub/spawn?colour=red")
+        assert (page.status, page.location) == (200, "")
+        assert len(cluster.made) == before
+        assert (await ada.browse("GET", "/hub/spawn?profile=default")).status == 302
+        await ada.stop()
+
+
 async def test_a_plain_server_too_large_for_the_cluster_is_refused(cluster, tmp_path):
     async with a_hub(tmp_path, KubeSpawner=kube(cluster, cpu_guarantee=1000)) as hub:
         ada = await hub.someone("ada")
