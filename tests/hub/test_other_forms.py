@@ -1,5 +1,7 @@
 """Hubs without map or list, with the stock form, and with lists made by a function."""
 
+import asyncio
+
 import pytest
 
 from teamspawner.hub.known import UNLISTED
@@ -50,6 +52,15 @@ async def test_a_link_that_names_nothing_to_start_opens_the_page(cluster, tmp_pa
         assert len(cluster.made) == before
         assert (await ada.browse("GET", "/hub/spawn?profile=default")).status == 302
         await ada.stop()
+
+
+async def test_two_who_start_at_once_do_not_both_get_the_last_room(cluster, tmp_path):
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, cpu_guarantee=15)) as hub:
+        people = [await hub.someone(name) for name in ("ada", "bob")]
+        answers = await asyncio.gather(*(person.start() for person in people))
+        assert sorted(answer.status for answer in answers) == [201, 409]
+        for person in people:
+            await person.stop()
 
 
 async def test_a_plain_server_too_large_for_the_cluster_is_refused(cluster, tmp_path):
