@@ -12,7 +12,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import aiohttp
@@ -28,7 +28,7 @@ __all__ = ["Follower"]
 _NO_STREAM = frozenset({400, 404, 405, 406, 415, 422, 501})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, HalfError, ValueError)
-_LONGEST_LINE = 1 << 25
+_LONGEST_EVENT = 1 << 25
 
 
 @dataclass(slots=True)
@@ -163,6 +163,7 @@ class Follower:
         """The same place cut twice is no accident of the line: list again."""
         if self._version and self._garbled == self._version:
             self._version = ""
+            self.source = replace(self.source, binary=False)
         self._garbled = self._version
 
     def _backoff(self) -> float:
@@ -208,7 +209,7 @@ class Follower:
             async with self._ask(query) as answer:
                 body = await answer.read()
             begun = time.perf_counter()
-            meta, steps = self.receiver.page(body)
+            meta, steps = self.receiver.form(answer.content_type).page(body)
             del body
             await self._sliced(steps, begun)
             del steps
@@ -285,17 +286,15 @@ class Follower:
 
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
         """Take in events as they come, with a turn for others between slices of work."""
-        rest = b""
+        form, rest = self.receiver.form(answer.content_type), b""
         begun = time.perf_counter()
         async for chunk in answer.content.iter_any():
-            end = chunk.rfind(b"\n") + 1
-            if not end:
-                rest += chunk
-                if len(rest) > _LONGEST_LINE:
-                    raise HalfError("an event without end")
-                continue
-            block, rest = rest + chunk[:end], chunk[end:]
-            for event in self.receiver.events(block):
+            rest += chunk
+            end = form.whole(rest)
+            if not end and len(rest) > _LONGEST_EVENT:
+                raise HalfError("an event without end")
+            block, rest = rest[:end], rest[end:]
+            for event in form.events(block):
                 if event.type == "ERROR":
                     raise ended(event)
                 yield event

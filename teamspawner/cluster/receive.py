@@ -13,7 +13,17 @@ from msgspec import Raw, Struct, json
 from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
 
-__all__ = ["HEADED", "RAW_PAGE", "Event", "HalfError", "Head", "Identity", "Receiver"]
+__all__ = [
+    "HEADED",
+    "INITIAL_END",
+    "RAW_PAGE",
+    "Event",
+    "Form",
+    "HalfError",
+    "Head",
+    "Identity",
+    "Receiver",
+]
 
 _NODES_AT_ONCE = 50
 _NAMED = 20
@@ -96,11 +106,42 @@ class Oddities:
 HEADED = json.Decoder(Headed)
 _raw_event = json.Decoder(RawEvent)
 RAW_PAGE = json.Decoder(RawPage)
-_INITIAL_END = b'"k8s.io/initial-events-end"'
+INITIAL_END = "k8s.io/initial-events-end"
+
+
+class Form(Protocol):
+    """How objects are written, in pages and in events."""
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page; the iterator takes its objects in, a few at each step.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+
+    def whole(self, data: bytes) -> int:
+        """Return how many bytes of what came are whole events.
+
+        Raises:
+            HalfError: When it does not begin with an event.
+        """
+
+    def events(self, block: bytes) -> Iterator[Event]:
+        """Take in the events of a block of whole ones, and tell what to know of them.
+
+        Several that were taken in together may be told of as one, the last.
+
+        Raises:
+            HalfError: When one is no whole event; those before it were taken in.
+        """
+
+
+def _ends_list(annotations: Raw) -> bool:
+    return INITIAL_END.encode() in bytes(annotations)
 
 
 class Receiver(ABC):
-    """Puts the objects of one kind into the state.
+    """Puts the objects of one kind into the state; itself the form that they have in JSON.
 
     Args:
         kind: Plural name.
@@ -137,6 +178,11 @@ class Receiver(ABC):
         self.listed = None
         self.state.seen(self.kind)
 
+    def form(self, content_type: str) -> Form:
+        """Return the form of an answer of such a type."""
+        del content_type
+        return self
+
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page; the iterator takes its objects in, a few at each step.
 
@@ -147,7 +193,12 @@ class Receiver(ABC):
             page = RAW_PAGE.decode(body)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        return page.metadata, map(self._listed, page.items or [])
+        return page.metadata, map(self.take, page.items or [])
+
+    @staticmethod
+    def whole(data: bytes) -> int:
+        """Return how many bytes of what came are whole lines."""
+        return data.rfind(b"\n") + 1
 
     def events(self, block: bytes) -> Iterator[Event]:
         """Take in the events of a block of whole lines, and tell what to know of them.
@@ -175,37 +226,38 @@ class Receiver(ABC):
         try:
             found = HEADED.decode(event.object)
         except msgspec.MsgspecError as error:
-            self._strange("an object without readable metadata", str(error))
+            self.strange("an object without readable metadata", str(error))
             return Event(event.type)
         if event.type == "ERROR":
             return Event("ERROR", code=found.code or 0, message=found.message or found.reason or "")
         head = found.metadata or Head()
         version = head.resource_version or ""
         if event.type == "BOOKMARK":
-            return Event("BOOKMARK", version, initial_end=_INITIAL_END in bytes(head.annotations))
+            return Event("BOOKMARK", version, initial_end=_ends_list(head.annotations))
         if event.type == "DELETED":
             self.drop(self.key(head))
         elif event.type in {"ADDED", "MODIFIED"}:
             self._put(head, event.object)
         return Event(event.type, version)
 
-    def _listed(self, raw: Raw) -> None:
+    def take(self, raw: Raw | bytes) -> None:
+        """Take in an object of a list."""
         try:
             head = HEADED.decode(raw).metadata or Head()
         except msgspec.MsgspecError as error:
-            self._strange("an object without readable metadata", str(error))
+            self.strange("an object without readable metadata", str(error))
             return
         self._put(head, raw)
 
-    def _put(self, head: Head, raw: Raw) -> None:
+    def _put(self, head: Head, raw: Raw | bytes) -> None:
         if self.listed is not None:
             self.listed.add(self.key(head))
         try:
             self.put(head, raw)
         except Exception as error:  # noqa: BLE001 - no object may end the watch
-            self._strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
+            self.strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
 
-    def _strange(self, name: str | None, why: object) -> None:
+    def strange(self, name: str | None, why: object) -> None:
         """Count an object that cannot be read; tell of it once."""
         self.odd.count += 1
         name = name or "an object without a name"
@@ -218,7 +270,7 @@ class Receiver(ABC):
         """Return what identifies an object of this kind."""
 
     @abstractmethod
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Take in an object.
 
         Raises:

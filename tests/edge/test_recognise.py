@@ -9,8 +9,8 @@ import pytest
 
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.receivers import receiver_for
-from teamspawner.cluster.recognise import Recogniser
 from teamspawner.cluster.state import State
 from tests.core.raw import node, pod
 
@@ -74,7 +74,7 @@ def bound(name: str, uid: str) -> dict:
 def told(way: str, *pods: dict, most: int = 100) -> State:
     """Return what is known after these pods were listed, or told of in events."""
     state = State(RULES)
-    state.pods.recogniser = Recogniser(RULES, most)
+    state.pods.count_by(Kinds(RULES, most))
     receiver_for("nodes", state, pytest.fail).put(None, json.dumps(node("a")).encode())
     receiver = receiver_for("pods", state, pytest.fail)
     if way == "listed":
@@ -130,4 +130,4 @@ def test_kinds_of_pods_are_forgotten_before_there_are_too_many():
     pods = [pod(cpu=1, on="a", meta={"labels": {"app": n}, "uid": n}) for n in names]
     state = told("listed", *pods, most=10)
     assert len(on_the_node(state)) == 40
-    assert state.pods.recogniser.known <= 10
+    assert state.pods.kinds.known <= 10
