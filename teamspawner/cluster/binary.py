@@ -14,7 +14,7 @@ from msgspec import json
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED
-from teamspawner.cluster.kinds import Kinds, RareError
+from teamspawner.cluster.kinds import Kind, Kinds, RareError
 from teamspawner.cluster.messages import CUT, WHOLE, DecodeError, mapping, opened
 from teamspawner.cluster.quick import PageMeta
 from teamspawner.cluster.reading import ObjectError, read
@@ -43,6 +43,7 @@ class BinaryPods:
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
+        self._known: dict[bytes, Kind] = {}
 
     # --- pages --------------------------------------------------------------------------
 
@@ -131,43 +132,60 @@ class BinaryPods:
 
     def _taken(self, pod: Any) -> bool:
         """Take in a pod, which is used up; False when it is to be read in full."""
-        receiver, meta = self._receiver, pod.metadata
-        uid = meta.uid
-        if not uid:
-            receiver.strange(meta.name, "metadata.uid: no uid")
-            return True
+        receiver, meta, spec, status = self._receiver, pod.metadata, pod.spec, pod.status
+        uid, node = meta.uid, spec.nodeName
         if receiver.listed is not None:
             receiver.listed.add(uid)
+        pods = receiver.state.pods
         try:
-            if self._put(uid, pod, meta):
-                receiver.state.pod_changed()
+            if status.phase in FINISHED:
+                changed = pods.drop(uid)
+            elif node:
+                _strip(meta, spec, status)
+                text = pod.SerializeToString()
+                kind = self._known.get(text)
+                if kind is None:
+                    kind = self._meet(pod, text)
+                changed = pods.place(uid, node, kind)
+            else:
+                changed = pods.wait(uid, _candidate(pods.kinds, pod))
         except (RareError, ObjectError):
             return False
         except Exception as error:  # noqa: BLE001 - no object may end the watch
             receiver.strange(uid, error)
+            return True
+        if changed:
+            receiver.state.pod_changed()
         return True
 
-    def _put(self, uid: str, pod: Any, meta: Any) -> bool:
-        pods, spec, status = self._receiver.state.pods, pod.spec, pod.status
-        if status.phase in FINISHED:
-            return pods.drop(uid)
-        parts = list(meta.labels)
-        labels, node = b"".join(parts), spec.nodeName
-        if not node:
-            return pods.wait(uid, _candidate(pods.kinds, pod, labels, parts))
-        text = _text(pod, meta, spec, status)
-        alike = pods.kinds.alike(text, _whole)
+    def _meet(self, pod: Any, whole: bytes) -> Kind:
+        """Return the kind of a bound pod not met before."""
+        kinds = self._receiver.state.pods.kinds
+        parts = list(pod.metadata.labels)
+        labels = b"".join(parts)
+        pod.metadata.ClearField("labels")
+        _refuse_ours(labels)
+        alike = kinds.alike(pod.SerializeToString(), _whole)
         if alike.refused is not None:
             raise RareError
         kind = alike.kinds.get(labels)
         if kind is None:
-            _refuse_ours(labels)
-            kind = pods.kinds.learn(alike, labels, _words(parts))
-        return pods.place(uid, node, kind)
+            kind = kinds.learn(alike, labels, _words(parts))
+        self._known[whole] = kind
+        return kind
 
     def _take_whole(self, found: Any) -> None:
         """Take in a pod with all that it has."""
         self._receiver.take(json.encode(mapping(found)))
+
+
+def _strip(meta: Any, spec: Any, status: Any) -> None:
+    """Leave of a pod what pods that weigh the same have in common."""
+    clear = meta.ClearField
+    clear("name"), clear("uid"), clear("resourceVersion")
+    spec.ClearField("nodeName")
+    clear = status.ClearField
+    clear("phase"), clear("conditions"), clear("nominatedNodeName")
 
 
 def words_of(body: bytes) -> str:
@@ -179,37 +197,25 @@ def words_of(body: bytes) -> str:
     return str(status.message or status.reason)
 
 
-def _candidate(kinds: Kinds, pod: Any, labels: bytes, parts: list[bytes]) -> Candidate:
+def _candidate(kinds: Kinds, pod: Any) -> Candidate:
     """Return a pod that is not bound; it is used up.
 
     Raises:
         RareError: When it is to be read in full.
         ObjectError: When it cannot be read.
     """
-    _refuse_ours(labels)
     meta, status = pod.metadata, pod.status
+    parts = list(meta.labels)
+    labels = b"".join(parts)
+    _refuse_ours(labels)
     name, uid, nominated = meta.name, meta.uid, status.nominatedNodeName
     conditions = map(WHOLE["PodCondition"].FromString, status.conditions)
     judged = any(each.type == "PodScheduled" for each in conditions)
-    text = _text(pod, meta, pod.spec, status)
+    _strip(meta, pod.spec, status)
+    meta.ClearField("labels")
+    text = pod.SerializeToString()
     found = kinds.fresh(text, labels, lambda: _labelled(text, parts))
     return Candidate(found, name, uid, nominated, judged)
-
-
-def _text(pod: Any, meta: Any, spec: Any, status: Any) -> bytes:
-    """Return what pods that weigh the same have in common, labels aside; the pod is used up."""
-    clear = meta.ClearField
-    clear("name"), clear("uid"), clear("resourceVersion"), clear("labels")
-    if notes := list(meta.annotations):
-        clear("annotations")
-        meta.annotations.extend([note for note in notes if note.startswith(_STATIC)])
-    if meta.deletionTimestamp:
-        meta.deletionTimestamp = b""
-    spec.ClearField("nodeName")
-    clear = status.ClearField
-    clear("phase"), clear("conditions"), clear("nominatedNodeName")
-    text: bytes = pod.SerializeToString()
-    return text
 
 
 def _refuse_ours(labels: bytes) -> None:
@@ -229,7 +235,7 @@ def _whole(text: bytes) -> wire.Pod:
         RareError: When it names a claim after itself.
         ObjectError: When something of it cannot be read.
     """
-    found = mapping(WHOLE["Pod"].FromString(text))
+    found = mapping(CUT["Pod"].FromString(text))
     if any("ephemeral" in volume for volume in found["spec"].get("volumes", ())):
         raise RareError
     return read(found, wire.Pod)

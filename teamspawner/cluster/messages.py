@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -103,13 +104,15 @@ field without a type is a text."""
 _OPEN = frozenset(
     {
         *("PodListEnvelope", "PodEnvelope", "PodList", "ListMeta", "Pod", "ObjectMeta"),
-        *("OwnerReference", "PodSpec", "PodStatus", "Volume", "VolumeSource"),
+        *("Time", "OwnerReference", "PodSpec", "PodStatus", "Volume", "VolumeSource"),
         *("Container", "ContainerStatus"),
     }
 )
 """What is looked into in every pod."""
 
-_WEIGHTLESS = frozenset({"Volume.name", "Container.image"})
+_WEIGHTLESS = frozenset(
+    {"Volume.name", "Container.image", "ObjectMeta.annotations", "Time.seconds", "Time.nanos"}
+)
 """What differs among pods that weigh the same, or tells nothing of their weight."""
 
 _SCALARS: Mapping[str, Any] = {
@@ -181,26 +184,36 @@ _PAIRS = frozenset({"Words", "Quantities"})
 
 
 def mapping(message: Message) -> dict[str, Any]:
-    """Return a message as the API writes it in JSON."""
+    """Return a message, whole or cut, as the API writes it in JSON."""
     kinds, found = _KINDS[message.DESCRIPTOR.name], dict[str, Any]()
     for field, value in message.ListFields():
-        kind, repeated = kinds[field.name]
-        if kind in _PAIRS:
-            found[field.name] = {pair.key: _plain(pair.value) for pair in value}
+        name = field.name
+        kind, repeated = kinds[name]
+        if kind in _SCALARS:
+            found[name] = list(value) if repeated else value
+        elif kind in _PAIRS:
+            found[name] = dict(_plain(kind, each) for each in value)
         elif kind == "VolumeSource":  # embedded: its fields are those of the volume
             found.update(mapping(value))
         else:
-            found[field.name] = [_plain(each) for each in value] if repeated else _plain(value)
+            found[name] = [_plain(kind, e) for e in value] if repeated else _plain(kind, value)
     return found
 
 
-def _plain(value: Any) -> Any:
-    read = _READ.get(value.DESCRIPTOR.name, mapping) if isinstance(value, Message) else None
-    return read(value) if read is not None else value
+def _plain(kind: str, value: Any) -> Any:
+    return _read(kind, value) if isinstance(value, bytes) else _READ.get(kind, mapping)(value)
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(kind: str, raw: bytes) -> Any:
+    """Read what was cut; many pods have the same."""
+    return _plain(kind, WHOLE[kind].FromString(raw))
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "Quantity": lambda found: found.string,
     "Time": lambda found: datetime.fromtimestamp(found.seconds, UTC).isoformat(),
+    "Words": lambda found: (found.key, found.value),
+    "Quantities": lambda found: (found.key, found.value.string),
 }
-"""Messages that are texts in JSON."""
+"""Messages that are no objects in JSON: texts, and pairs of a mapping."""
