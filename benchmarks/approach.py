@@ -173,9 +173,7 @@ async def scan(url: str) -> Result:
         return {**meter.read(), "objects": count}
 
 
-async def ours(
-    url: str, *, streamed: bool, binary: bool = True, pages: float = 0
-) -> Result:
+async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 0) -> Result:
     """Our watcher, to the first complete snapshot; perhaps with pages a second served meanwhile."""
     from teamspawner.capacity.index import FitIndex
     from teamspawner.capacity.rules import Rules

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Self
 
 from benchmarks import protobuf
 from benchmarks.pods import managed, pod, workload
@@ -44,7 +44,9 @@ class Files:
     Attributes:
         nodes: Node objects joined by commas; ``pods`` likewise.
         events: Watch events of pods, one a line.
-        binary: The pods in protobuf, one after the other; ``binary_events`` likewise.
+        binary: The pods in protobuf, as a page has them one after the other.
+        binary_initial: The events of a streamed list of them.
+        binary_events: The events in protobuf.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Files:
     pods: Path
     events: Path
     binary: Path
+    binary_initial: Path
     binary_events: Path
     facts: Path
 
@@ -63,6 +66,7 @@ class Files:
             folder / "pods.json",
             folder / "events.ndjson",
             folder / "pods.pb",
+            folder / "initial.pb",
             folder / "events.pb",
             folder / "facts.json",
         )
@@ -78,10 +82,10 @@ def generate(folder: Path, nodes: int, pods: int, seed: int = 7) -> Files:
     shapes, requests = _shapes(rng), _requests(rng)
     offsets = {"nodes": _write(files.nodes, _nodes(rng, nodes, shapes))}
     made: list[Pod] = []
-    with files.binary.open("wb") as binary:
+    with Binary(files) as binary:
         found = _pods(rng, pods, nodes, requests)
-        offsets["pods"] = _write(files.pods, _both(found, made, binary, ends := [0]))
-    offsets["binary"] = ends
+        offsets["pods"] = _write(files.pods, _both(found, made, binary))
+    offsets.update(binary.ends)
     _events(rng, files, made)
     files.facts.write_text(json.dumps(offsets))
     return files
@@ -224,14 +228,39 @@ class Pod:
         return text, self.message.SerializeToString()
 
 
-def _both(
-    pods: Iterable[dict], made: list[Pod], binary: IO[bytes], ends: list[int]
-) -> Iterator[bytes]:
+class Binary:
+    """Writes pods in protobuf: for pages, and for streamed lists."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = {
+            "binary": files.binary.open("wb"),
+            "initial": files.binary_initial.open("wb"),
+        }
+        self.ends: dict[str, list[int]] = {name: [0] for name in self._files}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def put(self, message: Any) -> None:
+        body = message.SerializeToString()
+        for name, text in (
+            ("binary", protobuf.item(body)),
+            ("initial", protobuf.event("ADDED", body)),
+        ):
+            self._files[name].write(text)
+            self.ends[name].append(self.ends[name][-1] + len(text))
+
+
+def _both(pods: Iterable[dict], made: list[Pod], binary: Binary) -> Iterator[bytes]:
     """Give pods in JSON, and write them in protobuf; keep some that run."""
     for found in pods:
         text = json.dumps(found, separators=(",", ":")).encode()
         message = protobuf.written("Pod", found)
-        ends.append(ends[-1] + binary.write(message.SerializeToString()))
+        binary.put(message)
         running = found["spec"].get("nodeName") and found["status"]["phase"] == "Running"
         if len(made) < _EVENTFUL and running:
             made.append(Pod(text, message))

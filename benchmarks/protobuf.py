@@ -12,7 +12,7 @@ from typing import Any
 
 from teamspawner.cluster.messages import MESSAGES, classes, fields
 
-__all__ = ["event", "page", "status", "written"]
+__all__ = ["event", "item", "page", "status", "written"]
 
 _MORE = {
     "PodListEnvelope": "typeMeta:TypeMeta=1",
@@ -92,10 +92,14 @@ def _value(kind: str, value: Any) -> Any:
     return written(kind, value) if kind in _FIELDS else value
 
 
-def page(meta: Mapping[str, str], pods: Iterable[bytes]) -> bytes:
-    """Return a page of a list of pods that are written already."""
+def item(pod: bytes) -> bytes:
+    """Return a pod that is written already as a page has it."""
+    return b"\x12" + _length(len(pod)) + pod
+
+
+def page(meta: Mapping[str, str], items: Iterable[bytes]) -> bytes:
+    """Return a page of a list of such pods."""
     front = _CLASSES["PodList"](metadata=written("ListMeta", meta)).SerializeToString()
-    items = (b"\x12" + _length(len(each)) + each for each in pods)
     return _envelope("PodList", front + b"".join(items))
 
 

@@ -31,13 +31,15 @@ class Server:
         self.files = Files.of(folder)
         self.offsets = json.loads(self.files.facts.read_text())
         self.maps = {
-            kind: self._map(getattr(self.files, kind)) for kind in ("nodes", "pods", "binary")
+            "nodes": self._map(self.files.nodes),
+            "pods": self._map(self.files.pods),
+            "binary": self._map(self.files.binary),
+            "initial": self._map(self.files.binary_initial),
         }
         self._selected: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
-    def items(self, kind: str, form: str, selector: str) -> Items:
-        """The objects, in a form, whose phase the field selector does not rule out."""
-        source = "binary" if form == _BINARY else kind
+    def items(self, kind: str, selector: str, source: str) -> Items:
+        """The objects, as a source has them, whose phase the field selector does not rule out."""
         if (source, selector) not in self._selected:
             chosen = self._chosen(kind, selector)
             offsets, gap = self.offsets[source], int(source == kind)  # a comma
@@ -85,11 +87,12 @@ class Server:
         writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
 
     async def _list(self, writer: asyncio.StreamWriter, asked: Asked) -> None:
-        items = self.items(asked.kind, asked.form, asked.query.get("fieldSelector", ""))
+        binary = asked.form == _BINARY
+        items = self.items(asked.kind, asked.selector, "binary" if binary else asked.kind)
         begin, limit = int(asked.query.get("continue", "0")), int(asked.query.get("limit", "0"))
         end = min(begin + limit, len(items.spans)) if limit else len(items.spans)
         meta = {"resourceVersion": _VERSION, "continue": str(end) if end < len(items.spans) else ""}
-        if asked.form == _BINARY:
+        if binary:
             body = protobuf.page(meta, items.some(begin, end))
             writer.write(_head(asked.form, f"Content-Length: {len(body)}") + body)
             return
@@ -117,17 +120,19 @@ class Server:
         await asyncio.sleep(3600)
 
     async def _initial(self, writer: asyncio.StreamWriter, asked: Asked) -> None:
-        items = self.items(asked.kind, asked.form, asked.query.get("fieldSelector", ""))
-        told = protobuf.event if asked.form == _BINARY else _event
+        binary = asked.form == _BINARY
+        items = self.items(asked.kind, asked.selector, "initial" if binary else asked.kind)
         for first in range(0, len(items.spans), 20):
             some = items.some(first, first + 20)
-            await _chunk(writer, b"".join(told("ADDED", each) for each in some))
+            await _chunk(writer, b"".join(some if binary else (_event("ADDED", e) for e in some)))
         notes = {"k8s.io/initial-events-end": "true"}
         meta = {"resourceVersion": _VERSION, "annotations": notes}
-        end = json.dumps({"kind": "x", "metadata": meta}).encode()
-        if asked.form == _BINARY:
+        if binary:
             end = protobuf.written("Pod", {"metadata": meta}).SerializeToString()
-        await _chunk(writer, told("BOOKMARK", end))
+            await _chunk(writer, protobuf.event("BOOKMARK", end))
+        else:
+            end = json.dumps({"kind": "x", "metadata": meta}).encode()
+            await _chunk(writer, _event("BOOKMARK", end))
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,10 @@ class Asked:
     kind: str
     query: dict[str, str]
     form: str
+
+    @property
+    def selector(self) -> str:
+        return self.query.get("fieldSelector", "")
 
     @classmethod
     def of(cls, head: bytes) -> Asked:

@@ -15,7 +15,7 @@ from teamspawner.cluster.messages import QUICK
 from teamspawner.cluster.receive import Event
 from teamspawner.cluster.source import PROTOBUF, Settings, Source
 
-__all__ = ["WORDS", "AnsweredError", "GoneError", "ask", "ended"]
+__all__ = ["WORDS", "AnsweredError", "GoneError", "accepted", "ask", "ended"]
 
 WORDS = 300
 """The most characters that are kept of the API's own words."""
@@ -51,7 +51,7 @@ async def ask(
     options = await connection.request_options()
     options["headers"] = {
         **options["headers"],
-        "Accept": _accepted(source, settings),
+        "Accept": accepted(source, settings),
         "Accept-Encoding": "gzip" if settings.compressed else "identity",
     }
     selected = {**query, "fieldSelector": source.selector}
@@ -69,7 +69,8 @@ async def ask(
         response.close()
 
 
-def _accepted(source: Source, settings: Settings) -> str:
+def accepted(source: Source, settings: Settings) -> str:
+    """Return the types of answers that are taken of a kind, the best first."""
     binary = source.binary and settings.binary and QUICK
     return f"{PROTOBUF}, application/json" if binary else "application/json"
 

@@ -29,9 +29,9 @@ _PREFIX = 4
 _LONGEST = 1 << 25
 _OURS = b"teamspawner/"
 """What a label begins with that says whose server a pod is."""
-_STATIC = (b"\n\x1bkubernetes.io/config.mirror", b"\n\x1bkubernetes.io/config.source")
-"""How the annotations of a static pod begin: field 1, 27 bytes, the key."""
-_PUTS = frozenset({"ADDED", "MODIFIED"})
+_PODS = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_watch_event = WHOLE["WatchEvent"].FromString
+_pod_envelope = CUT["PodEnvelope"]
 
 
 class BinaryPods:
@@ -41,9 +41,11 @@ class BinaryPods:
         receiver: Whom they are for.
     """
 
+    ease = 2
+
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        self._known: dict[bytes, Kind] = {}
+        self._changed = False
 
     # --- pages --------------------------------------------------------------------------
 
@@ -67,7 +69,9 @@ class BinaryPods:
             if not self._taken(pod):
                 rare.append(number)
             if number % _STEP == 0:
+                self._tell()
                 yield None
+        self._tell()
         if rare:
             whole = opened(WHOLE["PodListEnvelope"], body).items
             for number in rare:
@@ -96,96 +100,134 @@ class BinaryPods:
     def events(self, block: bytes) -> Iterator[Event]:
         """Take in the events of a block of whole ones, and tell what to know of them.
 
+        Several that were taken in together may be told of as one, the last.
+
         Raises:
             HalfError: When one is no whole event; those before it were taken in.
         """
-        held, at = memoryview(block), 0
+        at, number, version = 0, 0, ""
         while at < len(block):
             begin = at + _PREFIX
-            at = begin + int.from_bytes(held[at:begin])
+            at = begin + int.from_bytes(block[at:begin])
+            number += 1
             try:
-                yield self._event(held[begin:at])
+                event = _watch_event(block[begin:at])
+                raw = event.object.raw
+                version = self._quickly(event.type, raw)
+                if not version:
+                    yield _other_event(event.type, raw)
             except DecodeError as error:
                 raise HalfError(str(error)) from error
+            if version and number % _STEP == 0:
+                yield Event("MODIFIED", version)
+                version = ""
+        if version:
+            yield Event("MODIFIED", version)
 
-    def _event(self, text: memoryview) -> Event:
-        event = WHOLE["WatchEvent"].FromString(text)
-        kind, raw = event.type, event.object.raw
-        if kind == "ERROR":
-            status = opened(WHOLE["StatusEnvelope"], raw)
-            return Event("ERROR", code=status.code, message=status.message or status.reason)
-        if kind == "BOOKMARK":
-            meta = opened(WHOLE["PodEnvelope"], raw).metadata
-            ends = any(note.key == INITIAL_END for note in meta.annotations)
-            return Event("BOOKMARK", meta.resourceVersion, initial_end=ends)
-        pod = opened(CUT["PodEnvelope"], raw)
-        version = pod.metadata.resourceVersion
+    def _quickly(self, kind: str, raw: bytes) -> str:
+        """Take in what an event says of a pod; return its version, empty for other events."""
+        if kind not in _PODS:
+            return ""
+        pod = opened(_pod_envelope, raw)
+        version: str = pod.metadata.resourceVersion
         if kind == "DELETED":
-            self._receiver.drop(self._receiver.key(pod.metadata))
-        elif kind in _PUTS:
+            self._receiver.drop(pod.metadata.uid)
+        else:
             pod.DiscardUnknownFields()
             if not self._taken(pod):
                 self._take_whole(opened(WHOLE["PodEnvelope"], raw))
-        return Event(kind, version)
+            self._tell()
+        return version
 
     # --- pods ---------------------------------------------------------------------------
 
     def _taken(self, pod: Any) -> bool:
         """Take in a pod, which is used up; False when it is to be read in full."""
-        receiver, meta, spec, status = self._receiver, pod.metadata, pod.spec, pod.status
-        uid, node = meta.uid, spec.nodeName
-        if receiver.listed is not None:
-            receiver.listed.add(uid)
-        pods = receiver.state.pods
+        meta, spec, status = pod.metadata, pod.spec, pod.status
+        pods, uid, node = self._receiver.state.pods, meta.uid, spec.nodeName
+        if not uid:
+            return False
+        if self._receiver.listed is not None:
+            self._receiver.listed.add(uid)
         try:
             if status.phase in FINISHED:
-                changed = pods.drop(uid)
+                self._changed |= pods.drop(uid)
             elif node:
                 _strip(meta, spec, status)
                 text = pod.SerializeToString()
-                kind = self._known.get(text)
-                if kind is None:
-                    kind = self._meet(pod, text)
-                changed = pods.place(uid, node, kind)
+                kind = pods.kinds.texts.get(text) or _meet(pods.kinds, pod, text)
+                self._changed |= pods.place(uid, node, kind)
             else:
-                changed = pods.wait(uid, _candidate(pods.kinds, pod))
+                self._changed |= pods.wait(uid, _candidate(pods.kinds, pod))
         except (RareError, ObjectError):
             return False
-        except Exception as error:  # noqa: BLE001 - no object may end the watch
-            receiver.strange(uid, error)
-            return True
-        if changed:
-            receiver.state.pod_changed()
         return True
 
-    def _meet(self, pod: Any, whole: bytes) -> Kind:
-        """Return the kind of a bound pod not met before."""
-        kinds = self._receiver.state.pods.kinds
-        parts = list(pod.metadata.labels)
-        labels = b"".join(parts)
-        pod.metadata.ClearField("labels")
-        _refuse_ours(labels)
-        alike = kinds.alike(pod.SerializeToString(), _whole)
-        if alike.refused is not None:
-            raise RareError
-        kind = alike.kinds.get(labels)
-        if kind is None:
-            kind = kinds.learn(alike, labels, _words(parts))
-        self._known[whole] = kind
-        return kind
+    def _tell(self) -> None:
+        """Tell the state of what changed, once for several pods."""
+        if self._changed:
+            self._changed = False
+            self._receiver.state.pod_changed()
 
     def _take_whole(self, found: Any) -> None:
-        """Take in a pod with all that it has."""
+        """Take in a pod with all that it has, as if it had come in JSON."""
         self._receiver.take(json.encode(mapping(found)))
 
 
 def _strip(meta: Any, spec: Any, status: Any) -> None:
-    """Leave of a pod what pods that weigh the same have in common."""
-    clear = meta.ClearField
-    clear("name"), clear("uid"), clear("resourceVersion")
+    """Leave of a pod what pods that weigh the same and have the same labels have in common."""
+    meta.ClearField("name")
+    meta.ClearField("uid")
+    meta.ClearField("resourceVersion")
     spec.ClearField("nodeName")
-    clear = status.ClearField
-    clear("phase"), clear("conditions"), clear("nominatedNodeName")
+    status.ClearField("phase")
+    status.ClearField("conditions")
+    status.ClearField("nominatedNodeName")
+
+
+def _parted(pod: Any) -> tuple[bytes, bytes, list[bytes]]:
+    """Take the labels off a stripped pod: return its text, theirs, and each one's.
+
+    Raises:
+        RareError: When it is a server of a hub, of which more is kept than what it weighs.
+    """
+    each = list(pod.metadata.labels)
+    labels = b"".join(each)
+    if _OURS in labels:
+        raise RareError
+    pod.metadata.ClearField("labels")
+    return pod.SerializeToString(), labels, each
+
+
+def _meet(kinds: Kinds, pod: Any, whole: bytes) -> Kind:
+    """Return the kind of a bound pod not met before; ``whole`` is its text with labels.
+
+    Raises:
+        RareError: When it is to be read in full.
+    """
+    text, labels, each = _parted(pod)
+    alike = kinds.alike(text, _whole)
+    if alike.refused is not None:
+        raise RareError
+    kind = alike.kinds.get(labels) or kinds.learn(alike, labels, _words(each))
+    kinds.texts[whole] = kind
+    return kind
+
+
+def _other_event(kind: str, raw: bytes) -> Event:
+    """Read an event that tells of no pod.
+
+    Raises:
+        DecodeError: When it cannot be read.
+    """
+    if kind == "ERROR":
+        status = opened(WHOLE["StatusEnvelope"], raw)
+        return Event("ERROR", code=status.code, message=status.message or status.reason)
+    if kind != "BOOKMARK":
+        return Event(kind)
+    meta = opened(WHOLE["PodEnvelope"], raw).metadata
+    ends = any(note.key == INITIAL_END for note in meta.annotations)
+    return Event("BOOKMARK", meta.resourceVersion, initial_end=ends)
 
 
 def words_of(body: bytes) -> str:
@@ -205,27 +247,13 @@ def _candidate(kinds: Kinds, pod: Any) -> Candidate:
         ObjectError: When it cannot be read.
     """
     meta, status = pod.metadata, pod.status
-    parts = list(meta.labels)
-    labels = b"".join(parts)
-    _refuse_ours(labels)
     name, uid, nominated = meta.name, meta.uid, status.nominatedNodeName
     conditions = map(WHOLE["PodCondition"].FromString, status.conditions)
-    judged = any(each.type == "PodScheduled" for each in conditions)
+    judged = any(condition.type == "PodScheduled" for condition in conditions)
     _strip(meta, pod.spec, status)
-    meta.ClearField("labels")
-    text = pod.SerializeToString()
-    found = kinds.fresh(text, labels, lambda: _labelled(text, parts))
+    text, labels, each = _parted(pod)
+    found = kinds.fresh(text, labels, lambda: _labelled(text, each))
     return Candidate(found, name, uid, nominated, judged)
-
-
-def _refuse_ours(labels: bytes) -> None:
-    """Have servers of a hub read in full: more is kept of them than what they weigh.
-
-    Raises:
-        RareError: When it is one.
-    """
-    if _OURS in labels:
-        raise RareError
 
 
 def _whole(text: bytes) -> wire.Pod:
@@ -241,13 +269,13 @@ def _whole(text: bytes) -> wire.Pod:
     return read(found, wire.Pod)
 
 
-def _labelled(text: bytes, parts: Iterable[bytes]) -> wire.Pod:
+def _labelled(text: bytes, labels: Iterable[bytes]) -> wire.Pod:
     """Read a pod from what it has in common with others, and its labels; raises likewise."""
     whole = _whole(text)
     whole.metadata = whole.metadata or wire.Meta()
-    whole.metadata.labels = _words(parts)
+    whole.metadata.labels = _words(labels)
     return whole
 
 
-def _words(parts: Iterable[bytes]) -> dict[str, str]:
-    return {pair.key: pair.value for pair in map(WHOLE["Words"].FromString, parts)}
+def _words(labels: Iterable[bytes]) -> dict[str, str]:
+    return {pair.key: pair.value for pair in map(WHOLE["Words"].FromString, labels)}

@@ -62,7 +62,7 @@ class Follower:
     _version: str = ""
     _wait: float = 0.0
     _streams: bool = True
-    _garbled: str = ""
+    _garbled: str | None = None
     _fault: str = ""
     _redo: bool = False
     _open: aiohttp.ClientResponse | None = None
@@ -160,8 +160,8 @@ class Follower:
         self.trouble = why
 
     def _garble(self) -> None:
-        """The same place cut twice is no accident of the line: list again."""
-        if self._version and self._garbled == self._version:
+        """The same place cut twice is no accident of the line: list again, and in JSON."""
+        if self._garbled == self._version:
             self._version = ""
             self.source = replace(self.source, binary=False)
         self._garbled = self._version
@@ -189,7 +189,7 @@ class Follower:
     def _well(self) -> None:
         """Something whole arrived: the next trouble is a new one."""
         self._wait = 0.0
-        self._garbled = ""
+        self._garbled = None
         if not self.connected or self.trouble:
             self._connected()
 
@@ -203,13 +203,15 @@ class Follower:
     async def _list_by_pages(self) -> None:
         """List page by page; no ``resourceVersion``, for with one old servers ignore ``limit``."""
         self.receiver.begin()
-        more = ""
+        more, ease = "", 1
         while True:
-            query = {"limit": str(self.settings.page), "continue": more}
+            query = {"limit": str(self.settings.page * ease), "continue": more}
             async with self._ask(query) as answer:
                 body = await answer.read()
             begun = time.perf_counter()
-            meta, steps = self.receiver.form(answer.content_type).page(body)
+            form = self.receiver.form(answer.content_type)
+            ease = form.ease
+            meta, steps = form.page(body)
             del body
             await self._sliced(steps, begun)
             del steps

@@ -72,6 +72,7 @@ class Kinds:
 
     Attributes:
         known: How many are remembered.
+        texts: Whole text of a pod, labels included, to its kind; for forms that have one.
         forgot: How many times some were forgotten.
     """
 
@@ -79,6 +80,7 @@ class Kinds:
         self.rules = rules
         self.known = self.forgot = 0
         self._most = most
+        self.texts: dict[bytes, Kind] = {}
         self._alike: dict[bytes, Alike] = {}
         self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
 
@@ -150,6 +152,7 @@ class Kinds:
         self.known += 1
         if self.known > self._most:
             _forget_half(self._alike)
+            self.texts.clear()
             self.forgot += 1
             self.known = sum(1 + len(alike.kinds) for alike in self._alike.values())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -111,9 +110,13 @@ _OPEN = frozenset(
 """What is looked into in every pod."""
 
 _WEIGHTLESS = frozenset(
-    {"Volume.name", "Container.image", "ObjectMeta.annotations", "Time.seconds", "Time.nanos"}
+    {
+        *("ObjectMeta.annotations", "Time.seconds", "Time.nanos"),
+        *("Volume.name", "Container.image"),
+    }
 )
-"""What differs among pods that weigh the same, or tells nothing of their weight."""
+"""What differs among pods that weigh the same, or tells nothing of their weight. Of static pods
+their owner tells, as of those of a DaemonSet: the node."""
 
 _SCALARS: Mapping[str, Any] = {
     "": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
@@ -184,7 +187,10 @@ _PAIRS = frozenset({"Words", "Quantities"})
 
 
 def mapping(message: Message) -> dict[str, Any]:
-    """Return a message, whole or cut, as the API writes it in JSON."""
+    """Return a message, whole or cut, as the API writes it in JSON.
+
+    Times excepted: of those it is looked at only whether they are there.
+    """
     kinds, found = _KINDS[message.DESCRIPTOR.name], dict[str, Any]()
     for field, value in message.ListFields():
         name = field.name
@@ -201,7 +207,10 @@ def mapping(message: Message) -> dict[str, Any]:
 
 
 def _plain(kind: str, value: Any) -> Any:
-    return _read(kind, value) if isinstance(value, bytes) else _READ.get(kind, mapping)(value)
+    if isinstance(value, bytes):
+        return _read(kind, value)
+    read: Callable[[Any], Any] = _READ.get(kind, mapping)
+    return read(value)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -212,7 +221,6 @@ def _read(kind: str, raw: bytes) -> Any:
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "Quantity": lambda found: found.string,
-    "Time": lambda found: datetime.fromtimestamp(found.seconds, UTC).isoformat(),
     "Words": lambda found: (found.key, found.value),
     "Quantities": lambda found: (found.key, found.value.string),
 }

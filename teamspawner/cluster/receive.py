@@ -110,7 +110,13 @@ INITIAL_END = "k8s.io/initial-events-end"
 
 
 class Form(Protocol):
-    """How objects are written, in pages and in events."""
+    """How objects are written, in pages and in events.
+
+    Attributes:
+        ease: How many times as many objects as in JSON a page may have that is as quickly read.
+    """
+
+    ease: int
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page; the iterator takes its objects in, a few at each step.
@@ -152,6 +158,8 @@ class Receiver(ABC):
         listed: Keys met by the list that is under way; None while none is, and during the
             first one, which finds nothing held that could be gone.
     """
+
+    ease = 1
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
         self.kind = kind

@@ -34,16 +34,16 @@ async def goes_on(api: FakeApi, watcher) -> None:
     await until(lambda: used(watcher) == 3000)
 
 
-@pytest_asyncio.fixture
-async def api():
-    async with FakeApi() as server:
+@pytest_asyncio.fixture(params=[True, False], ids=["protobuf", "json"])
+async def api(request):
+    async with FakeApi(binary=request.param) as server:
         server.put("nodes", a_node())
         yield server
 
 
-@pytest_asyncio.fixture
-async def paged():
-    async with FakeApi(streams=False) as server:
+@pytest_asyncio.fixture(params=[True, False], ids=["protobuf", "json"])
+async def paged(request):
+    async with FakeApi(streams=False, binary=request.param) as server:
         server.put("nodes", a_node())
         yield server
 
@@ -237,17 +237,23 @@ async def test_half_a_page_is_asked_for_again(paged):
 
 ODD = {
     "a quantity that is none": a_pod("odd", cpu="much"),
+    "metadata null": {"metadata": None},
+}
+ODD_JSON = {
     "a name of the wrong type": {"metadata": {"name": 7, "uid": "u"}, "spec": {}},
     "no uid": {"metadata": {"name": "odd", "namespace": "default"}, "spec": {"nodeName": "n1"}},
     "containers that are a text": a_pod("odd", spec={"containers": "none"}),
-    "metadata null": {"metadata": None},
 }
+CASES = [
+    *(pytest.param(odd, False, id=f"{name}, json") for name, odd in {**ODD, **ODD_JSON}.items()),
+    *(pytest.param(odd, True, id=f"{name}, protobuf") for name, odd in ODD.items()),
+]
 
 
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize(("odd", "binary"), CASES)
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "paged"])
-async def test_an_odd_object_is_left_out_and_counted(odd, streams):
-    async with FakeApi(streams=streams) as api:
+async def test_an_odd_object_is_left_out_and_counted(odd, streams, binary):
+    async with FakeApi(streams=streams, binary=binary) as api:
         api.put("nodes", a_node())
         api.put("pods", a_pod("good"))
         api._objects["pods"]["odd"] = odd
