@@ -14,7 +14,16 @@ from functools import lru_cache
 
 from teamspawner.errors import QuantityError
 
-__all__ = ["gib", "map_bytes", "map_millicores", "milli", "millicores", "quantity", "units"]
+__all__ = [
+    "cores",
+    "gib",
+    "map_bytes",
+    "map_millicores",
+    "milli",
+    "millicores",
+    "quantity",
+    "units",
+]
 
 _QUANTITY = re.compile(
     r"(?P<sign>[+-]?)(?P<whole>\d*)(?:\.(?P<part>\d*))?"
@@ -127,6 +136,11 @@ def map_millicores(text: str | float) -> int:
     if value < 0:
         raise QuantityError(text, "a number of CPUs, such as 2, 0.5 or 500m")
     return value
+
+
+def cores(cpu_millicores: int) -> str:
+    """Print millicores for people, in CPUs: ``7``, ``0.5``."""
+    return f"{cpu_millicores / 1000:g}"
 
 
 def gib(size_bytes: int) -> str:

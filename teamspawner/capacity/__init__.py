@@ -1,11 +1,11 @@
 """Would a pod fit? The kube-scheduler's filters, as pure functions over a snapshot.
 
-``judge`` answers for one pod, ``prepare`` with ``node_reasons`` and ``room``
+``judge`` answers for one pod, ``prepare`` with ``against`` and ``room``
 node by node for those who keep the answer up to date, ``place`` puts pods first
 that will take room shortly.
 """
 
-from teamspawner.capacity.context import Context, node_reasons, prepare, room
+from teamspawner.capacity.context import Context, against, prepare, room
 from teamspawner.capacity.judge import judge
 from teamspawner.capacity.place import place
 from teamspawner.capacity.rules import Rules
@@ -17,8 +17,8 @@ __all__ = [
     "Rules",
     "Status",
     "Verdict",
+    "against",
     "judge",
-    "node_reasons",
     "place",
     "prepare",
     "room",

@@ -41,6 +41,7 @@ class Answers:
         self._rooms: dict[str, int] = {}
         self._count = 0
         self._further = Further()
+        self._doubted: set[str] = set()
         self._due = Due()
         self._view = NOTHING_SEEN
         self._ground: object = None
@@ -143,16 +144,26 @@ class Answers:
             state = nodes.get(name)
             if state is not None:
                 self._keep(name, self._room(name, state, context))
+                if state.unread or self._doubted:
+                    self._doubt(name, state, context)
             elif name in self._rooms:
                 self._keep(name, 0)
+                self._doubted.discard(name)
                 self._further.drop(name)
                 del self._rooms[name]
+
+    def _doubt(self, name: str, state: NodeState, context: Context) -> None:
+        """Note whether only what cannot be read keeps a node from taking the pod."""
+        if state.unread and all(reason.unknown for reason in against(state, context)):
+            self._doubted.add(name)
+        else:
+            self._doubted.discard(name)
 
     @staticmethod
     def _room(name: str, state: NodeState, context: Context) -> int:
         """Return how many such pods a node takes; 0 when it takes none."""
         nominated, fit = context.nominated.get(name), context.fit
-        if nominated or context.unsure or context.blocked:
+        if nominated or context.unsure or context.blocked or state.unread:
             if against(state, context):
                 return 0
             return fit.room(with_pods(state, nominated) if nominated else state)
@@ -211,7 +222,7 @@ class Answers:
             return Verdict(
                 Status.FITS_NOW,
                 self._nodes,
-                self._count,
+                None if self._doubted else self._count,
                 rejected=rejected,
                 as_of=snapshot.as_of,
             )

@@ -14,7 +14,7 @@ from teamspawner.capacity.filtering import Change, Filter, Reasons
 from teamspawner.capacity.matching import pod_term_matches, selects
 from teamspawner.capacity.objects import EMPTY, Labels, Node, NodeState, Pod, PodTerm, Snapshot
 from teamspawner.capacity.rules import Rules
-from teamspawner.capacity.verdict import Reason
+from teamspawner.capacity.verdict import UNREADABLE, Reason
 
 Pair = tuple[str, str]
 """Topology key and value: a domain."""
@@ -28,6 +28,12 @@ _NAMESPACES = Reason(
     "InterPodAffinity", "namespaces not looked at", detail="namespaces", unknown=True
 )
 _PODS = Reason("InterPodAffinity", "pods not looked at", detail="pods", unknown=True)
+_UNREAD = Reason(
+    UNREADABLE,
+    "pods or nodes that count here cannot be read",
+    detail="pods, nodes",
+    unknown=True,
+)
 
 
 @dataclass(slots=True)
@@ -201,12 +207,21 @@ def _resolved(term: PodTerm, snapshot: Snapshot, rules: Rules) -> PodTerm:
 
 
 def _doubt(pod: Pod, snapshot: Snapshot) -> Reason | None:
-    """Return the doubt that kinds not looked at leave about the rules."""
+    """Return the doubt that kinds not looked at, or not read, leave about the rules."""
     if "pods" in snapshot.unseen and pod.spec.affinity:
         return _PODS
+    own = bool(pod.spec.affinity or pod.spec.anti_affinity)
+    if snapshot.unread and (own or _repelling_somewhere(snapshot)):
+        return _UNREAD
     if "namespaces" in snapshot.unseen and _asks_namespaces(pod, snapshot):
         return _NAMESPACES
     return None
+
+
+def _repelling_somewhere(snapshot: Snapshot) -> bool:
+    """Tell whether pods keep others off domains that only labels not known would name."""
+    hidden = (name for name, kind in snapshot.unread.items() if kind == "nodes")
+    return any(name in snapshot.nodes and snapshot.nodes[name].repelling for name in hidden)
 
 
 def _asks_namespaces(pod: Pod, snapshot: Snapshot) -> bool:

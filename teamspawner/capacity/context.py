@@ -16,7 +16,7 @@ from teamspawner.capacity.objects import Candidate, Node, NodeState, Pod, Snapsh
 from teamspawner.capacity.restrictions import restrictions
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.spreading import Spreading, spreading
-from teamspawner.capacity.verdict import Reason
+from teamspawner.capacity.verdict import UNREADABLE, Reason
 from teamspawner.capacity.zones import zones
 
 
@@ -32,8 +32,8 @@ class Context:
         filters: The filters that concern this candidate, in the scheduler's order.
         nominated: Node name to the waiting pods nominated to it that go before the candidate.
         local: True when the answer for a node depends on no other node. A context
-            that is local stays valid while ``cluster_version`` stays, and no
-            pod with anti-affinity (``NodeState.repelling``) comes or goes.
+            that is local stays valid while the storage that its filters look at and the
+            snapshot's ``epoch`` stay.
     """
 
     candidate: Candidate
@@ -119,18 +119,17 @@ def same_pod(one: Candidate, other: Candidate) -> bool:
     return bool(one.name) and (one.pod.namespace, one.name) == (other.pod.namespace, other.name)
 
 
-def node_reasons(candidate: Candidate, state: NodeState, context: Context) -> Reasons:
+def against(state: NodeState, context: Context, gone: tuple[Pod, ...] = ()) -> Reasons:
     """Return all reasons of one node against the candidate, the scheduler's first one first.
 
     Empty when the node takes it. Pods nominated to the node are counted as there, and
     then left out: the candidate must fit either way.
+
+    Args:
+        state: The node.
+        context: The candidate, prepared.
+        gone: Pods that were taken from the node; not in ``state`` any more.
     """
-    del candidate
-    return against(state, context)
-
-
-def against(state: NodeState, context: Context, gone: tuple[Pod, ...] = ()) -> Reasons:
-    """Return all reasons of a node from which the pods ``gone`` were taken (not in ``state``)."""
     nominated = context.nominated.get(state.node.name, ())
     if nominated:
         found = _run(with_pods(state, nominated), context, Change(gone, nominated))
@@ -141,6 +140,8 @@ def against(state: NodeState, context: Context, gone: tuple[Pod, ...] = ()) -> R
 
 def _run(state: NodeState, context: Context, change: Change) -> Reasons:
     found = context.blocked
+    if state.unread:
+        return found + _unread(state, context, change) + context.unsure
     for each in context.filters:
         reasons = each(state, change)
         if reasons:
@@ -148,12 +149,39 @@ def _run(state: NodeState, context: Context, change: Change) -> Reasons:
     return found + context.unsure if context.unsure else found
 
 
+def _unread(state: NodeState, context: Context, change: Change | None) -> Reasons:
+    """Return what a node not wholly known answers; ``change`` None: emptied.
+
+    What stands against the pod without what cannot be read does so with it too.
+    """
+    if state.unread == "nodes":
+        return (_NODE_UNREAD,)
+    found: Reasons = ()
+    for each in context.filters:
+        found += each.emptied(state) if change is None else each(state, change)
+    return (*found, _POD_UNREAD)
+
+
+_NODE_UNREAD = Reason(
+    UNREADABLE, "the node cannot be read, so what it has is not known", detail="nodes", unknown=True
+)
+_POD_UNREAD = Reason(
+    UNREADABLE,
+    "a pod on the node cannot be read, so what is used is not known",
+    detail="pods",
+    unknown=True,
+)
+
+
 def fits_emptied(state: NodeState, context: Context) -> Reasons:
     """Return the reasons left on a node emptied of all but daemonset and static pods."""
     staying = state.parts.emptied
     found = context.blocked
-    for each in context.filters:
-        found += each.emptied(staying)
+    if staying.unread:
+        found += _unread(staying, context, None)
+    else:
+        for each in context.filters:
+            found += each.emptied(staying)
     return found + tuple(reason for reason in context.unsure if reason.detail != "pods")
 
 
@@ -171,7 +199,12 @@ def with_pods(state: NodeState, pods: tuple[Pod, ...]) -> NodeState:
     used = dict(state.used)
     for name, amount in total(pods).items():
         used[name] = used.get(name, 0) + amount
-    return NodeState(state.node, (*state.pods, *pods), used)
+    return NodeState(state.node, (*state.pods, *pods), used, state.unread)
+
+
+def below(pods: tuple[Pod, ...], priority: int) -> tuple[Pod, ...]:
+    """Return the pods of lower priority."""
+    return tuple(pod for pod in pods if pod.spec.priority < priority)
 
 
 def without(state: NodeState, leaving: tuple[Pod, ...]) -> NodeState:
@@ -188,19 +221,19 @@ def without(state: NodeState, leaving: tuple[Pod, ...]) -> NodeState:
     used = dict(state.used)
     for name, amount in total(leaving).items():
         used[name] = used.get(name, 0) - amount
-    return NodeState(state.node, tuple(kept), used)
+    return NodeState(state.node, tuple(kept), used, state.unread)
 
 
-def room(candidate: Candidate, state: NodeState, context: Context) -> int:
+def room(state: NodeState, context: Context) -> int:
     """Return how many such pods the node takes, as far as it alone decides; 0 when it takes none.
 
     Where pods of this kind keep each other away it is at most that many.
     """
-    if node_reasons(candidate, state, context):
+    if against(state, context):
         return 0
     nominated = context.nominated.get(state.node.name, ())
     most = context.fit.room(with_pods(state, nominated) if nominated else state)
-    return min(most, 1) if candidate.pod.spec.host_ports else most
+    return min(most, 1) if context.candidate.pod.spec.host_ports else most
 
 
 def placed(node: Node, pod: Pod, context: Context) -> None:

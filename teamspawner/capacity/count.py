@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from teamspawner.capacity.context import (
     Context,
     against,
+    below,
     placed,
     prepare,
     room,
@@ -37,7 +38,7 @@ def how_many(
     if _only_one(context):
         return 1
     if not _interact(candidate.pod, context):
-        return sum(room(candidate, states[name], context) for name in nodes)
+        return sum(room(states[name], context) for name in nodes)
     fresh = prepare(candidate, snapshot, rules)
     open_nodes = {name: states[name] for name in states if _may_open(against(states[name], fresh))}
     return _turn_by_turn(candidate.pod, open_nodes, fresh)
@@ -55,9 +56,8 @@ def how_many_by_preemption(
     total = 0
     for name in nodes:
         state = snapshot.nodes[name]
-        priority = candidate.pod.spec.priority
-        lower = tuple(pod for pod in state.pods if pod.spec.priority < priority)
-        total += room(candidate, without(state, lower), context)
+        lower = below(state.pods, candidate.pod.spec.priority)
+        total += room(without(state, lower), context)
     return total
 
 

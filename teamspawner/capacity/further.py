@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from teamspawner.capacity.context import Context, against, fits_emptied, room, without
+from teamspawner.capacity.context import Context, against, below, fits_emptied, room, without
 from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.judge import resolvable
-from teamspawner.capacity.objects import NodeState, Pod, Snapshot
+from teamspawner.capacity.objects import NodeState, Snapshot
 from teamspawner.capacity.rejected import Rejected
 from teamspawner.capacity.steps import STEP
 from teamspawner.capacity.verdict import Status, Verdict
@@ -190,19 +190,15 @@ def _far(state: NodeState, reasons: Reasons, context: Context) -> _Far:
     gentle = doubt = False
     parts = state.parts
     few = parts.lowest is not None and parts.lowest < spec.priority
-    lower = _below(state.pods, spec.priority) if few else ()
+    lower = below(state.pods, spec.priority) if few else ()
     if lower and spec.preemption_policy != "Never" and resolvable(reasons):
         left = without(state, lower)
         against_left = against(left, context, lower)
         if not against_left:
-            preempt = room(context.candidate, left, context)
-            low = _below(state.pods, min(0, spec.priority))
+            preempt = room(left, context)
+            low = below(state.pods, min(0, spec.priority))
             gentle = bool(low) and not against(without(state, low), context, low)
         doubt = bool(against_left) and all(reason.unknown for reason in against_left)
     ending = parts.ending
     freeing = bool(ending) and not against(without(state, ending), context, ending)
     return _Far(preempt, gentle, doubt, freeing, fits_emptied(state, context))
-
-
-def _below(pods: tuple[Pod, ...], priority: int) -> tuple[Pod, ...]:
-    return tuple(pod for pod in pods if pod.spec.priority < priority)

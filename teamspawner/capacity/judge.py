@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from teamspawner.capacity.context import Context, against, fits_emptied, prepare, without
+from teamspawner.capacity.context import Context, against, below, fits_emptied, prepare, without
 from teamspawner.capacity.count import how_many, how_many_by_preemption
 from teamspawner.capacity.filtering import Reasons
-from teamspawner.capacity.objects import Candidate, Pod, Snapshot
+from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.steps import STEP, drained
 from teamspawner.capacity.verdict import Reason, Status, Verdict
@@ -56,7 +56,8 @@ def judging(
     tally = yield from _ask_all(snapshot, context)
     if tally.fits:
         count = how_many(candidate, snapshot, rules, context, tally.fits)
-        return _verdict(Status.FITS_NOW, snapshot, tally, nodes=tuple(tally.fits), count=count)
+        verdict = _verdict(Status.FITS_NOW, snapshot, tally, nodes=tuple(tally.fits), count=count)
+        return replace(verdict, count=None) if tally.unsure else verdict
     if tally.unsure:
         return _unknown(snapshot, tally, tally.unsure.values())
     return (yield from _without_room(candidate, snapshot, context, tally))
@@ -107,7 +108,7 @@ def _without_room(
         gentle = any(
             not against(without(state, low), context, low)
             for name in preempt
-            if (low := _lower((state := snapshot.nodes[name]).pods, min(0, _priority(candidate))))
+            if (low := below((state := snapshot.nodes[name]).pods, min(0, _priority(candidate))))
         )
         return _verdict(
             Status.FITS_BY_PREEMPTION,
@@ -148,7 +149,7 @@ def _preemption(
         if not number % STEP:
             yield
         state = snapshot.nodes[name]
-        lower = _lower(state.pods, _priority(candidate))
+        lower = below(state.pods, _priority(candidate))
         if not lower or not resolvable(reasons):
             continue
         left = against(without(state, lower), context, lower)
@@ -167,10 +168,6 @@ def resolvable(reasons: Reasons) -> bool:
 
 def _priority(candidate: Candidate) -> int:
     return candidate.pod.spec.priority
-
-
-def _lower(pods: tuple[Pod, ...], priority: int) -> tuple[Pod, ...]:
-    return tuple(pod for pod in pods if pod.spec.priority < priority)
 
 
 def _freeing(snapshot: Snapshot, context: Context, tally: _Tally) -> tuple[str, ...]:

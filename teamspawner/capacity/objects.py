@@ -192,6 +192,9 @@ class NodeState:
     node: Node
     pods: tuple[Pod, ...] = ()
     used: Resources = field(default_factory=lambda: NOTHING)
+    unread: str = ""
+    """``nodes`` when the node itself cannot be read (then nothing but its name is known),
+    ``pods`` when a pod on it cannot be; empty when all of it is known."""
     repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
     """The pods with required anti-affinity: they can keep others off this and other nodes."""
     _parts: Parts | None = field(init=False, repr=False, compare=False)
@@ -237,7 +240,9 @@ def _parts_of(state: NodeState) -> Parts:
     return Parts(
         tuple(pod for pod in state.pods if pod.terminating),
         min((pod.spec.priority for pod in state.pods), default=None),
-        state if len(staying) == len(state.pods) else NodeState(state.node, staying, used),
+        state
+        if len(staying) == len(state.pods)
+        else NodeState(state.node, staying, used, state.unread),
     )
 
 
@@ -347,7 +352,8 @@ class Snapshot:
 
     ``version`` grows with every change that can alter a verdict. ``as_of`` is
     the time of the last event or bookmark, None for a dump. ``unseen`` holds the
-    plural names of kinds that were not looked at: what depends on them is UNKNOWN.
+    plural names of kinds that were not looked at, or in which something cannot be read
+    that may concern any node: what depends on them is UNKNOWN.
     """
 
     nodes: Mapping[str, NodeState]
@@ -363,15 +369,19 @@ class Snapshot:
     storage: Storage = field(default_factory=Storage)
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    unread: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Nodes not wholly known, by name, to their ``NodeState.unread``."""
     extended_by_class: frozenset[str] = frozenset()
     """Extended resources that a DeviceClass serves (dynamic resource allocation)."""
     changed: Mapping[str, int] | None = None
     """Node name to the version that last changed it, latest last; None when not tracked."""
     placed: frozenset[str] = frozenset()
     """Nodes that pods were put on since ``version``, as if they were there already."""
-    cluster_version: int = 0
-    """The version of the last change to anything but nodes, the pods on them and waiting pods.
-
-    A bound pod with required anti-affinity counts as such a change."""
     epoch: int = 0
-    """Another one when such a pod came or went, or when ``changed`` forgot nodes that are gone."""
+    """Another one when a bound pod with required anti-affinity came or went, when the node of
+    such a pod came or has other labels, or when ``changed`` forgot nodes that are gone."""
+
+    @property
+    def blind(self) -> bool:
+        """Whether what some node has is not known, be it all nodes or one."""
+        return "nodes" in self.unseen or "nodes" in self.unread.values()

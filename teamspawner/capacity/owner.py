@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from teamspawner.capacity.answers import Answers
-from teamspawner.capacity.companions import Companions
 from teamspawner.capacity.context import Context, prepare
 from teamspawner.capacity.filtering import Filter
 from teamspawner.capacity.filters import Fit, Placement, Ports
@@ -17,7 +16,6 @@ from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.capacity.reach import Reach
 from teamspawner.capacity.restrictions import Restrictions
 from teamspawner.capacity.rules import Rules
-from teamspawner.capacity.spreading import Spreading
 from teamspawner.capacity.verdict import Verdict
 from teamspawner.capacity.view import View
 
@@ -77,7 +75,8 @@ class Owner:
         return self._reach.verdict(size, answers, snapshot) if self.usable else None
 
     def _aim(self, candidate: Candidate, snapshot: Snapshot, view: View, answers: Answers) -> bool:
-        ground = (snapshot.epoch, snapshot.unseen, claims_of(candidate, snapshot))
+        doubts = tuple(snapshot.unread.items())
+        ground = (snapshot.epoch, snapshot.unseen, doubts, claims_of(candidate, snapshot))
         if ground != self._ground or not _same(self._tables, _tables(snapshot, self._looks)):
             self._ground = ground
             self._prepare(candidate, snapshot, answers)
@@ -90,8 +89,7 @@ class Owner:
             context.local
             and not context.blocked
             and context.unsure == answers.unsure
-            and not any(isinstance(f, Companions | Spreading) for f in own)
-            and not any(isinstance(f, Restrictions) and f.disks for f in own)
+            and not any(isinstance(f, Restrictions) for f in own)  # such pods exclude each other
         )
         self._looks = frozenset[str]().union(*(f.looks for f in own))
         self._tables = _tables(snapshot, self._looks)
@@ -124,7 +122,7 @@ def _tables(snapshot: Snapshot, names: frozenset[str]) -> Tables:
     is among the pod's own claims.
     """
     storage = snapshot.storage
-    always = (snapshot.namespaces, snapshot.extended_by_class, storage.attach_limits)
+    always = (snapshot.namespaces, storage.attach_limits)
     found = (*always, storage.classes, *(getattr(storage, name) for name in sorted(names)))
     return tuple(table.maps[-1] if isinstance(table, ChainMap) else table for table in found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from teamspawner.capacity.context import node_reasons, prepare, with_pods
+from teamspawner.capacity.context import against, prepare, with_pods
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Snapshot
 from teamspawner.capacity.rules import Rules
 
@@ -30,7 +30,7 @@ def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapsh
     if candidate.pod.terminating or spec.gates or not rules.speaks_for(spec.scheduler_name):
         return snapshot
     context = prepare(candidate, snapshot, rules)
-    fitting = [s for s in snapshot.nodes.values() if not node_reasons(candidate, s, context)]
+    fitting = [s for s in snapshot.nodes.values() if not against(s, context)]
     return put_on(snapshot, candidate, best_of(candidate, fitting)) if fitting else snapshot
 
 

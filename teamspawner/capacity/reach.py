@@ -1,4 +1,4 @@
-"""Where pods with certain volumes may go, besides what pods of their size are answered anyway."""
+"""Where a pod's volumes let it go, beyond what pods of its size are answered anyway."""
 
 from __future__ import annotations
 

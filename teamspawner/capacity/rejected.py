@@ -14,9 +14,9 @@ __all__ = ["Joined", "Rejected", "alike"]
 class Rejected(Mapping[str, Reasons]):
     """Node name to all its reasons, of every node that does not take the pod.
 
-    Where a pod fits nobody but a curious admin asks why the other nodes do not take it,
-    and a large cluster has thousands of those. All that an answer depends on never changes,
-    so it is the same whenever it is looked for.
+    Of a pod that fits somewhere, only an admin's command asks why the other nodes refuse it,
+    and a large cluster has thousands of those, so they are asked when somebody reads. What
+    they answer from never changes, so it does not matter when.
 
     Args:
         nodes: The nodes of a snapshot.

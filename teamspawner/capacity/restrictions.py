@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Snapshot, VolumeUse
-from teamspawner.capacity.verdict import Reason
+from teamspawner.capacity.verdict import UNREADABLE, Reason
 
 _READ_ONLY_SHARES = frozenset({"gcePersistentDisk", "iscsi", "rbd"})
 _GUARDED = _READ_ONLY_SHARES | {"awsElasticBlockStore"}
@@ -27,6 +27,14 @@ _ONE_POD_ONLY = Reason(
 )
 
 
+_UNREAD = Reason(
+    UNREADABLE,
+    "a pod that cannot be read may use the ReadWriteOncePod claim",
+    detail="pods",
+    unknown=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Restrictions(Filter):
     """VolumeRestrictions: legacy disks on one node, ReadWriteOncePod claims in the cluster.
@@ -35,11 +43,13 @@ class Restrictions(Filter):
         disks: The legacy disks of the candidate.
         single: Names of its ReadWriteOncePod claims.
         in_use: How many of those a placed pod uses.
+        doubtful: Whether a pod that cannot be read may use one.
     """
 
     disks: tuple[VolumeUse, ...]
     single: frozenset[str]
     in_use: int
+    doubtful: bool = False
 
     @property
     def local(self) -> bool:
@@ -53,7 +63,7 @@ class Restrictions(Filter):
         counted = self.in_use or self.disks
         if counted and self.in_use + self._moved(change) > 0:
             return (_ONE_POD_ONLY,)
-        return ()
+        return (_UNREAD,) if self.doubtful else ()
 
     def _moved(self, change: Change) -> int:
         """Count by claim name alone, whatever the namespace, as the scheduler does."""
@@ -82,7 +92,8 @@ def restrictions(candidate: Candidate, snapshot: Snapshot) -> Restrictions | Non
     if not disks and not single:
         return None
     used = _used_claims(snapshot.nodes.values(), namespace) & single if single else frozenset()
-    return Restrictions(disks, single, len(used))
+    doubtful = bool(single) and "pods" in snapshot.unread.values()
+    return Restrictions(disks, single, len(used), doubtful)
 
 
 def _used_claims(states: Iterable[NodeState], namespace: str) -> frozenset[str]:

@@ -21,9 +21,15 @@ from teamspawner.capacity.objects import (
     Snapshot,
     Spread,
 )
-from teamspawner.capacity.verdict import Reason
+from teamspawner.capacity.verdict import UNREADABLE, Reason
 
 _SKEWED = Reason("PodTopologySpread", "node(s) didn't match pod topology spread constraints")
+_UNREAD = Reason(
+    UNREADABLE,
+    "pods or nodes that count here cannot be read",
+    detail="pods, nodes",
+    unknown=True,
+)
 _NO_LABEL = Reason(
     "PodTopologySpread",
     "node(s) didn't match pod topology spread constraints (missing required label)",
@@ -74,6 +80,8 @@ class Spreading(Filter):
 
     pod: Pod
     constraints: tuple[Constraint, ...]
+    doubtful: bool = False
+    """Whether pods or nodes that cannot be read may count, so that no count is known."""
 
     @property
     def local(self) -> bool:
@@ -86,6 +94,8 @@ class Spreading(Filter):
             value = labels.get(constraint.spread.topology_key)
             if value is None:
                 return (_NO_LABEL,)
+            if self.doubtful:
+                return (_UNREAD,)
             moved = self._moved(index, state.node, change) if change.gone or change.come else 0
             if constraint.skew(value, moved) > constraint.spread.max_skew:
                 return (_SKEWED,)
@@ -136,7 +146,7 @@ def spreading(pod: Pod, snapshot: Snapshot) -> Spreading | None:
     if not pod.spec.spread:
         return None
     constraints = tuple(_constraint(spread, pod) for spread in pod.spec.spread)
-    prepared = Spreading(pod, constraints)
+    prepared = Spreading(pod, constraints, bool(snapshot.unread))
     for state in snapshot.nodes.values():
         for constraint in constraints:
             if prepared.included(constraint, state.node):

@@ -36,6 +36,10 @@ class Status(StrEnum):
     """Not known; the reason says why."""
 
 
+UNREADABLE = "Unreadable"
+"""The plugin of a reason that stands for an object which cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why one node, or the whole cluster, does not take the pod.

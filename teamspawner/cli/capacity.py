@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     seen.add(parser)
     parser.add_argument(
-        "--watch", action="store_true", help="one line of JSON whenever numbers change"
+        "--watch", action="store_true", help="one line now, and one whenever numbers change"
     )
 
 
@@ -73,7 +73,7 @@ def _line(answer: dict[str, Any]) -> str:
     parts = [
         str(answer["as_of"] or ""),
         _nodes(answer["nodes"]),
-        f"CPU {_of(cpu, lambda value: f'{value / 1000:g}')}",
+        f"CPU {_of(cpu, units.cores)}",
         f"memory {_of(memory, units.gib)}",
         *(f"{_model_name(model)} {_of(model, str)}" for model in answer["models"]),
     ]
@@ -129,11 +129,12 @@ def _model(model: ModelTotal, snapshot: Snapshot) -> dict[str, Any]:
 def _text(snapshot: Snapshot) -> str:
     answer = capacity_json(snapshot)
     rows: list[tuple[str, ...]] = [("", "TOTAL", "USED", "FREE", "LARGEST ON ONE NODE")]
-    rows.append(_row("CPU", answer["cpu_millicores"], lambda value: f"{value / 1000:g}"))
+    rows.append(_row("CPU", answer["cpu_millicores"], units.cores))
     rows.append(_row("memory", answer["memory_bytes"], units.gib))
     for model in answer["models"]:
         kind = "" if model["kind"] == "whole" else f", {model['kind']}"
-        name = f"{model['name']} ({model['resource']}{kind}; {_nodes(model['nodes'])})"
+        nodes = "nodes not known" if model["nodes"] is None else _nodes(model["nodes"])
+        name = f"{model['name']} ({model['resource']}{kind}; {nodes})"
         rows.append(_row(name, model, str))
     return "\n".join([_nodes(answer["nodes"]), "", *_aligned(rows)])
 

@@ -25,7 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo until it is interrupted; 1 when the hub ends by itself, 2 when used wrongly."""
-    import asyncio
+    print(_beginning(args.kubeconfig), file=sys.stderr, flush=True)
+    import asyncio  # this and what follows may take seconds to import
 
     from teamspawner.sim.demo.scenario import DEFAULT, ScenarioError, read_scenario
     from teamspawner.sim.demo.seed import ACCOUNT, NAMESPACE
@@ -54,6 +55,12 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return error.code
     return 0
+
+
+def _beginning(kubeconfig: Path | None) -> str:
+    """Say what is going on until the hub answers."""
+    cluster = f"the cluster of {kubeconfig}" if kubeconfig else "a cluster to play with"
+    return f"Starting a JupyterHub on {cluster}; this takes some seconds. Ctrl-C ends it."
 
 
 def _tell_faults(text: str) -> None:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from teamspawner.cli import chartvalues, seen, tainted
+from teamspawner.cli.bychart import CHART, tolerated_by
 from teamspawner.cli.findings import (
     FAULT,
     WARNING,
@@ -66,11 +67,11 @@ def run(args: argparse.Namespace) -> int:
 def _examine(args: argparse.Namespace) -> Iterator[Finding]:
     """Everything there is to find, in no order."""
     namespace = args.namespace or _own_namespace()
-    loaded, tolerated = None, tainted.CHART
+    loaded, tolerated = None, CHART
     if args.map:
         given = with_values(args.map)
         loaded, faults = _map(given)
-        tolerated = tainted.of_values(given.values)
+        tolerated = tolerated_by(given.values)
         yield from (_of_fault(fault, FAULT) for fault in faults)
         yield from (_of_fault(each, WARNING) for each in loaded.warnings) if loaded else ()
         yield from chartvalues.of_values(given.values, loaded and loaded.map)

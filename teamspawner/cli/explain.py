@@ -9,16 +9,16 @@ from typing import Any
 
 from teamspawner import units
 from teamspawner.capacity import judge, place
-from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.capacity.verdict import Status
 from teamspawner.cli import seen
+from teamspawner.cli.bychart import as_chart, fault_of, tolerated_by
 from teamspawner.cli.mapfile import with_values
-from teamspawner.cli.tainted import kept_away, of_values
+from teamspawner.cli.tainted import kept_away
 from teamspawner.cli.words import instant
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
-from teamspawner.offers.amounts import requests_json
+from teamspawner.offers.amounts import accelerators_in, requests_json
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.model import Listing, Offer, Person
@@ -57,18 +57,28 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
     groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
-    listing = listed(parsed, Person(args.user, groups), cluster, args.namespace)
+    fault = fault_of(given.values)
+    if fault:
+        seen.tell(COMMAND, f"the values place servers in a way that cannot be read: {fault}")
+    person = Person(args.user, groups)
+    listing = listed(parsed, person, cluster, args.namespace, given.values)
     print(_json(listing) if args.format == "json" else _text(listing))
     never = {f"tiers.{o.tier}" for o in listing.offers if o.verdict.status is Status.NEVER}
-    kept = kept_away(parsed, cluster.snapshot, of_values(given.values)) if never else ()
+    kept = kept_away(parsed, cluster.snapshot, tolerated_by(given.values)) if never else ()
     for each in kept:
         if each.about in never:
             seen.tell(COMMAND, f"{each.about}: {each.found}; {each.cure}")
     return 0
 
 
-def listed(parsed: Map, person: Person, cluster: seen.Seen, namespace: str | None) -> Listing:
-    """What one person would be shown, with plain pods as KubeSpawner makes them."""
+def listed(
+    parsed: Map,
+    person: Person,
+    cluster: seen.Seen,
+    namespace: str | None,
+    values: Mapping[str, Any] | None = None,
+) -> Listing:
+    """What one person would be shown, with pods as the chart's hub makes them by these values."""
     snapshot, rules = cluster
     where = namespace or _namespace(parsed, snapshot)
     dumped = snapshot.as_of is None
@@ -79,7 +89,9 @@ def listed(parsed: Map, person: Person, cluster: seen.Seen, namespace: str | Non
     scene = Scene(
         snapshot=snapshot,
         verdict=lambda candidate, now: judge(candidate, now, rules),
-        pod_for=lambda choice: plain_pod(choice, where, claims=claims),
+        pod_for=lambda choice: as_chart(
+            plain_pod(choice, where, claims=claims), choice, values or {}, rules
+        ),
         place=lambda before, pods: place(before, pods, rules),
     )
     return Desk(parsed).listing(person, scene)
@@ -171,7 +183,7 @@ def _named(slug: str, options: Mapping[str, str]) -> str:
 
 def size(requests: Resources) -> str:
     """Print requests for people: ``7 CPU · 55 GiB · 1 nvidia.com/gpu``."""
-    parts = [f"{requests['cpu'] / 1000:g} CPU"] if requests.get("cpu") else []
+    parts = [f"{units.cores(requests['cpu'])} CPU"] if requests.get("cpu") else []
     parts += [units.gib(requests["memory"])] if requests.get("memory") else []
-    parts += [f"{amount} {name}" for name, amount in requests.items() if is_accelerator(name)]
+    parts += [f"{amount} {name}" for name, amount in accelerators_in(requests).items()]
     return " · ".join(parts) or "nothing set aside"

@@ -67,8 +67,12 @@ def of_cluster(snapshot: Snapshot, namespace: str) -> Iterator[Finding]:
         return
     if not snapshot.nodes:
         yield Finding(FAULT, "nodes", "the cluster has no node", "add one, or look at another")
-    nodes = [state.node for state in snapshot.nodes.values()]
-    if nodes and not any(node.ready and not node.unschedulable for node in nodes):
+    nodes = [state.node for state in snapshot.nodes.values() if state.unread != "nodes"]
+    if (
+        nodes
+        and not snapshot.blind
+        and not any(node.ready and not node.unschedulable for node in nodes)
+    ):
         found = "no node is ready and open to pods"
         yield Finding(FAULT, "nodes", found, "uncordon one: kubectl uncordon NODE")
     for node in nodes:
@@ -95,7 +99,7 @@ def of_map(the_map: Map, snapshot: Snapshot, namespace: str) -> Iterator[Finding
         snapshot: The cluster; what it has not seen is passed over.
         namespace: Where servers run, and team claims lie.
     """
-    if "nodes" not in snapshot.unseen and snapshot.nodes:
+    if not snapshot.blind and snapshot.nodes:
         nodes = [state.node for state in snapshot.nodes.values()]
         for key, tier in the_map.tiers.items():
             yield from _of_tier(key, tier, nodes, grows=bool(the_map.pools))
@@ -120,7 +124,7 @@ def _of_tier(key: str, tier: Tier, nodes: list[Node], *, grows: bool) -> Iterato
     elif tier.cpu is not None and tier.memory is not None and not grows:
         asked = {"cpu": tier.cpu.request, "memory": tier.memory.request}
         if not any(all(n.allocatable.get(r, 0) >= a for r, a in asked.items()) for n in fitting):
-            size = f"{tier.cpu.request / 1000:g} CPU and {units.gib(tier.memory.request)}"
+            size = f"{units.cores(tier.cpu.request)} CPU and {units.gib(tier.memory.request)}"
             found = f"no node is large enough for {size}, however empty"
             yield Finding(FAULT, about, found, "make the tier smaller, or add a larger node")
 

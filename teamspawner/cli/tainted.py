@@ -8,24 +8,18 @@ does not help.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.matching import untolerated
 from teamspawner.capacity.objects import Node, Snapshot, Taint, Toleration
-from teamspawner.cli.chartvalues import within
+from teamspawner.cli.bychart import CHART
 from teamspawner.cli.findings import FAULT, WARNING, Finding
 from teamspawner.map import Map
 from teamspawner.offers.pools import Pools
 from teamspawner.offers.stock import Stock
 from teamspawner.offers.usable import is_passing, selects
 from teamspawner.offers.variants import Absent, Found, tolerations_of, variants
-
-CHART = tuple(
-    Toleration(key, "Equal", "user", "NoSchedule")
-    for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
-)
-"""What every server of the chart tolerates unless its values say otherwise."""
 
 _MOST = 5
 """Taints that are named."""
@@ -37,20 +31,6 @@ class _Kept(NamedTuple):
     found: Found
     taints: frozenset[Taint]
     least: tuple[Taint, ...]
-
-
-def of_values(values: Mapping[str, Any]) -> tuple[Toleration, ...]:
-    """What chart values let every server tolerate; parts that are malformed count as not there."""
-    said = within(values, "scheduling.userPods.tolerations")
-    everywhere = CHART if said is None else _read(said)
-    return (*everywhere, *_read(within(values, "singleuser.extraTolerations")))
-
-
-def _read(entries: Any) -> tuple[Toleration, ...]:
-    found = [each for each in entries if isinstance(each, Mapping)] if entries else []
-    names = ("key", "operator", "value", "effect")
-    texts = [{name: str(each[name]) for name in names if each.get(name)} for each in found]
-    return tuple(Toleration(**each) for each in texts)
 
 
 def kept_away(

@@ -131,7 +131,7 @@ class BinaryPods:
         pod = opened(_pod_envelope, raw)
         version: str = pod.metadata.resourceVersion
         if kind == "DELETED":
-            self._receiver.drop(pod.metadata.uid)
+            self._receiver.forget(pod.metadata.uid)
         else:
             pod.DiscardUnknownFields()
             if not self._taken(pod):
@@ -161,6 +161,7 @@ class BinaryPods:
                 self._changed |= pods.wait(uid, _candidate(pods.kinds, pod))
         except (RareError, ObjectError):
             return False
+        self._receiver.readable(uid)
         return True
 
     def _tell(self) -> None:

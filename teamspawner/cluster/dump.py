@@ -34,6 +34,7 @@ from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.cluster.recognise import Recogniser
+from teamspawner.cluster.unread import Unread, reach
 from teamspawner.errors import TeamSpawnerError
 
 KINDS = {
@@ -68,6 +69,8 @@ HARMLESS = frozenset(
 """Further plural names that may be called unseen."""
 
 _MARKS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"))
+_NAMELESS = " "
+"""How the identity of objects without a name begins: no name does."""
 _TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 
 
@@ -82,12 +85,14 @@ class Dump:
     Attributes:
         objects: Plural kind to identity to JSON text; what comes later replaces.
         faults: Objects that cannot be used, each a sentence.
+        unread: What is not known because of them.
     """
 
     objects: dict[str, dict[tuple[str, str], msgspec.Raw]] = field(
         default_factory=lambda: {plural: {} for plural in KINDS.values()}
     )
     faults: list[str] = field(default_factory=list)
+    unread: Unread = field(default_factory=Unread)
 
     def scheduler_version(self) -> str | None:
         """Return the version of the hub's own scheduler, from its pod's image; None without one."""
@@ -180,6 +185,8 @@ def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
         found = read(raw, wire.Item)
     except ObjectError as error:
         dump.faults.append(f"{place}: {error}")
+        for lost in _kinds_of(raw, kind):
+            dump.unread.note(lost, place, reach(lost, "", bytes(raw)))
         return
     if found.kind == "List":
         for index, inner in enumerate(found.items or ()):
@@ -189,7 +196,22 @@ def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
     if plural is None:
         return
     meta = found.metadata or wire.Meta()
-    dump.objects[plural][meta.namespace or "", meta.name or ""] = raw
+    held = dump.objects[plural]
+    held[meta.namespace or "", meta.name or f"{_NAMELESS}{len(held)}"] = raw
+
+
+def _kinds_of(raw: msgspec.Raw, kind: str) -> Iterable[str]:
+    """Return the plural names of what is lost with something that cannot be read.
+
+    None where it is no object, or of a kind that is not looked at; all with a whole list.
+    """
+    try:
+        told = read(raw, wire.Kinded).kind or kind
+    except ObjectError:
+        return ()
+    if told == "List":
+        return KINDS.values()
+    return filter(None, (KINDS.get(told),))
 
 
 @dataclass(slots=True)
@@ -231,7 +253,7 @@ class _Build:
 
 
 def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> Snapshot:
-    """Return the snapshot of gathered objects; those that cannot be read are left out and told."""
+    """Return the snapshot of gathered objects; those that cannot be read are told of."""
     build, recogniser = _Build(), Recogniser(Kinds(rules))
     takers: Sequence[tuple[str, Callable[[msgspec.Raw], None]]] = (
         ("nodes", lambda raw: build.node(decode_node(raw))),
@@ -253,9 +275,12 @@ def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> 
             try:
                 take(raw)
             except ObjectError as error:
-                where = f"{namespace}/{name}" if namespace else name
+                named = "" if name.startswith(_NAMELESS) else name
+                where = f"{namespace}/{named}" if namespace and named else named
                 dump.faults.append(f"{plural} {where or 'without name'}: {error}")
-    return _finish(build, unseen)
+                concerns = reach(plural, named, bytes(raw))
+                dump.unread.note(plural, f"{namespace}/{name}", concerns)
+    return _finish(build, unseen, dump.unread)
 
 
 def _pod(build: _Build, recogniser: Recogniser, raw: msgspec.Raw) -> None:
@@ -279,12 +304,15 @@ def _class(build: _Build, found: StorageClass) -> None:
     build.classes[found.name] = found
 
 
-def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
+def _finish(build: _Build, unseen: frozenset[str], unread: Unread) -> Snapshot:
+    hidden = {name: Node(name) for name, kind in unread.nodes.items() if kind == "nodes"}
     states = {
-        name: NodeState(node, tuple(pods := build.pods.get(name, [])), total(pods))
-        for name, node in build.nodes.items()
+        name: NodeState(
+            node, tuple(pods := build.pods.get(name, [])), total(pods), unread.nodes.get(name, "")
+        )
+        for name, node in (build.nodes | hidden).items()
     }
-    elsewhere = (pods for name, pods in build.pods.items() if name not in build.nodes)
+    elsewhere = (pods for name, pods in build.pods.items() if name not in states)
     return Snapshot(
         nodes=states,
         waiting=tuple(build.waiting),
@@ -302,6 +330,7 @@ def _finish(build: _Build, unseen: frozenset[str]) -> Snapshot:
             attachments=tuple(build.attachments),
         ),
         namespaces=build.namespaces,
-        unseen=unseen,
+        unseen=unseen | unread.kinds,
+        unread={name: kind for name, kind in unread.nodes.items() if name in states},
         extended_by_class=frozenset(build.served),
     )

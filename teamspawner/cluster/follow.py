@@ -112,8 +112,9 @@ class Follower:
             await self.connection.renew()
         if error.status in _REFUSED:
             self._forbidden(f"the hub may not list and watch {self.source.kind} ({error})")
-            first = self.stranger and self._wait < 1
-            return self._backoff() if first else self._jitter(self.settings.refused_wait_s)
+            # an API server that has just started refuses everybody until it has read its roles
+            early = self._wait < self.settings.longest_wait_s
+            return self._backoff() if early else self._jitter(self.settings.refused_wait_s)
         if error.status == HTTPStatus.NOT_FOUND:
             self._absent()
             return self._jitter(self.settings.refused_wait_s * 10)

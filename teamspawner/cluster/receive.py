@@ -12,6 +12,7 @@ from msgspec import Raw, Struct, json
 
 from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
+from teamspawner.cluster.unread import reach
 
 __all__ = [
     "HEADED",
@@ -170,7 +171,7 @@ class Receiver(ABC):
 
     def begin(self) -> None:
         """A list begins: what it does not name is gone at its end."""
-        self.listed = set() if self.held() else None
+        self.listed = set() if self.held() or self.state.unread.of(self.kind) else None
 
     def settling(self) -> Iterator[None]:
         """Do beforehand, a little at each step, what the first snapshot after a list would cost."""
@@ -181,8 +182,8 @@ class Receiver(ABC):
     def finish(self) -> None:
         """A list is complete."""
         if self.listed is not None:
-            for key in self.held() - self.listed:
-                self.drop(key)
+            for key in (self.held() | self.state.unread.of(self.kind)) - self.listed:
+                self.forget(key)
         self.listed = None
         self.state.seen(self.kind)
 
@@ -234,7 +235,7 @@ class Receiver(ABC):
         try:
             found = HEADED.decode(event.object)
         except msgspec.MsgspecError as error:
-            self.strange("an object without readable metadata", str(error))
+            self._strange("", "", error, event.object)
             return Event(event.type)
         if event.type == "ERROR":
             return Event("ERROR", code=found.code or 0, message=found.message or found.reason or "")
@@ -243,7 +244,7 @@ class Receiver(ABC):
         if event.type == "BOOKMARK":
             return Event("BOOKMARK", version, initial_end=_ends_list(head.annotations))
         if event.type == "DELETED":
-            self.drop(self.key(head))
+            self.forget(self.key(head))
         elif event.type in {"ADDED", "MODIFIED"}:
             self._put(head, event.object)
         return Event(event.type, version)
@@ -253,20 +254,45 @@ class Receiver(ABC):
         try:
             head = HEADED.decode(raw).metadata or Head()
         except msgspec.MsgspecError as error:
-            self.strange("an object without readable metadata", str(error))
+            self._strange("", "", error, raw)
             return
         self._put(head, raw)
 
     def _put(self, head: Head, raw: Raw | bytes) -> None:
+        key = self.key(head)
         if self.listed is not None:
-            self.listed.add(self.key(head))
+            self.listed.add(key)
         try:
             self.put(head, raw)
         except Exception as error:  # noqa: BLE001 - no object may end the watch
-            self.strange(f"{head.namespace}/{head.name}" if head.namespace else head.name, error)
+            name = f"{head.namespace}/{head.name}" if head.namespace else head.name
+            self._strange(key, name, error, raw)
+        else:
+            self.readable(key)
 
-    def strange(self, name: str | None, why: object) -> None:
-        """Count an object that cannot be read; tell of it once."""
+    def readable(self, key: str) -> None:
+        """Note that an object can be read, or is gone."""
+        if self.state.unread:
+            self.state.can_read(self.kind, key)
+
+    def forget(self, key: str) -> None:
+        """Note that an object is gone."""
+        self.drop(key)
+        self.readable(key)
+
+    def _strange(self, key: str, name: str | None, why: object, raw: bytes | Raw) -> None:
+        """Let go of an object that cannot be read, note what is not known now; tell of it once.
+
+        Args:
+            key: What identifies it; empty when its metadata cannot be read.
+            name: For people; empty or None when it has none.
+            why: What is wrong.
+            raw: The object as JSON; empty when it is not at hand.
+        """
+        self.drop(key)
+        if not key and self.listed is not None:
+            self.listed.add(key)
+        self.state.cannot_read(self.kind, key, reach(self.kind, key, bytes(raw)))
         self.odd.count += 1
         name = name or "an object without a name"
         if name not in self.odd.named and len(self.odd.named) < _NAMED:

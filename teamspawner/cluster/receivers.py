@@ -112,7 +112,7 @@ class QuickReceiver(Receiver):
         if kind in _PUTS:
             return self._taken(found)
         if kind == "DELETED":
-            self.drop(self.key(meta))
+            self.forget(self.key(meta))
             return True
         return False
 
@@ -144,7 +144,9 @@ class NodeReceiver(QuickReceiver):
         try:
             self.state.put_node(found)
         except Exception as error:  # noqa: BLE001 - no object may end the watch
-            self.strange(name, error)
+            self._strange(name or "", name, error, b"")
+        else:
+            self.readable(name or "")
         return True
 
     def key(self, head: Identity) -> str:
@@ -261,7 +263,7 @@ class PodReceiver(QuickReceiver):
         meta = found.metadata
         uid = meta.uid if meta is not None else None
         if not uid:
-            self.strange(_name_of(meta), "metadata.uid: no uid")
+            self._strange("", _name_of(meta), "metadata.uid: no uid", json.encode(found))
             return True
         if self.listed is not None:
             self.listed.add(uid)
@@ -271,7 +273,9 @@ class PodReceiver(QuickReceiver):
         except (RareError, ObjectError):  # reading it in full tells what is wrong
             return False
         except Exception as error:  # noqa: BLE001 - no object may end the watch
-            self.strange(uid, error)
+            self._strange(uid, uid, error, b"")
+        else:
+            self.readable(uid)
         return True
 
     def _rare(self, body: bytes, uids: set[str]) -> Iterator[None]:

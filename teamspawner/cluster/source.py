@@ -23,7 +23,8 @@ class Settings:
             server sends a bookmark every minute.
         longest_wait_s: The most to wait between two tries.
         refused_wait_s: How long to wait after "forbidden" before asking again, so that
-            rights given later are noticed without a restart.
+            rights given later are noticed without a restart; at first it is asked as after
+            any other trouble.
         slice_s: How long to work before others on the loop get their turn.
         binary: Ask for pods as protobuf, which servers of other makes may decline.
         compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.

@@ -15,6 +15,7 @@ from teamspawner.cluster.decode import node_of
 from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
 from teamspawner.cluster.reading import Source, read
+from teamspawner.cluster.unread import Unread
 
 __all__ = ["OTHERS", "State"]
 
@@ -72,6 +73,7 @@ class State:
     unseen: set[str] = field(default_factory=lambda: {"nodes", "pods", *OTHERS})
     version: int = 0
     pods: Pods = field(init=False)
+    unread: Unread = field(default_factory=Unread)
     _nodes: dict[str, Node] = field(default_factory=dict)
     _states: dict[str, NodeState] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
@@ -79,8 +81,8 @@ class State:
     _changed: dict[str, int] = field(default_factory=dict)
     _dirty_nodes: dict[str, None] = field(default_factory=dict)
     _dirty_kinds: set[str] = field(default_factory=set)
-    _repelling: int = 0
     _forgot: int = 0
+    _moved: int = 0
     _waiting_version: int = -1
     _last: Snapshot = field(default_factory=lambda: Snapshot(nodes={}))
     _last_of: int = -1
@@ -164,6 +166,26 @@ class State:
             self._dirty_kinds.update({"unseen", kind} & {"unseen", *OTHERS})
             self._grow()
 
+    def cannot_read(self, kind: str, key: str, where: str) -> None:
+        """Note that an object cannot be read; what was held of it is to be dropped before.
+
+        Args:
+            kind: Plural name.
+            key: What identifies the object; empty when nothing does.
+            where: As ``unread.reach`` tells.
+        """
+        self._doubt(self.unread.note(kind, key, where))
+
+    def can_read(self, kind: str, key: str) -> None:
+        """Note that an object that could not be read can be, or is gone."""
+        self._doubt(self.unread.note(kind, key, ""))
+
+    def _doubt(self, nodes: Iterable[str] | None) -> None:
+        if nodes is not None:
+            self._dirty_nodes.update(dict.fromkeys(nodes))
+            self._dirty_kinds.add("unseen")
+            self._grow()
+
     def _grow(self) -> bool:
         self.version += 1
         return True
@@ -197,10 +219,6 @@ class State:
             return self._last
         # While a first list comes in no verdict looks at nodes, so some of them will do.
         self.settle(_SOME if counting else None)
-        cluster_version = last.cluster_version
-        if self._dirty_kinds or self._repelling != self.pods.repelling:
-            cluster_version = self.version
-        self._repelling = self.pods.repelling
         waiting = tuple(self.pods.waiting.values())
         self._last = Snapshot(
             nodes=self._states.copy(),
@@ -210,11 +228,11 @@ class State:
             stranded=tuple(pod for pods in self._stranded.values() for pod in pods),
             storage=self._storage(),
             namespaces=self._namespaces(),
-            unseen=frozenset(self.unseen),
+            unseen=frozenset(self.unseen | self.unread.kinds),
+            unread=self._unread(),
             extended_by_class=self._extended(),
             changed=self._changed.copy(),
-            cluster_version=cluster_version,
-            epoch=self.pods.repelling + self._forgot,
+            epoch=self.pods.repelling + self._forgot + self._moved,
         )
         self._dirty_kinds.clear()
         self._last_of = self.version
@@ -232,10 +250,13 @@ class State:
             self.version += 1  # what the last snapshot showed of these nodes was older
         for _ in range(len(dirty) if most is None else min(most, len(dirty))):
             name = dirty.popitem()[0]
-            node = self._nodes.get(name)
+            unread, before = self.unread.nodes.get(name, ""), self._states.get(name)
+            node = Node(name) if unread == "nodes" else self._nodes.get(name)
             self._note_stranded(name, seen=node is not None)
             if node is not None:
-                self._states[name] = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
+                state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
+                self._states[name] = replace(state, unread=unread) if unread else state
+                self._moved += _keeps_away_anew(before, state)
             elif self._states.pop(name, None) is None:
                 continue  # pods on a node that is not seen take no room
             self._changed.pop(name, None)
@@ -266,7 +287,17 @@ class State:
             return self._last.namespaces
         return dict(self._others["namespaces"].values())
 
+    def _unread(self) -> Mapping[str, str]:
+        """Return the nodes not wholly known; a pod bound to a node that is not there takes none."""
+        found = self.unread.nodes
+        return {n: kind for n, kind in found.items() if n in self._states} if found else found
+
     def _extended(self) -> frozenset[str]:
         if "deviceclasses" not in self._dirty_kinds:
             return self._last.extended_by_class
         return frozenset(n for names in self._others["deviceclasses"].values() for n in names)
+
+
+def _keeps_away_anew(before: NodeState | None, now: NodeState) -> bool:
+    """Whether pods of a node may keep others off more nodes: they go by its labels."""
+    return bool(now.repelling) and (before is None or before.node.labels != now.node.labels)

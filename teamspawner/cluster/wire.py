@@ -314,6 +314,12 @@ class DeviceClass(Wire):
     spec: DeviceClassSpec | None = None
 
 
+class Kinded(Wire):
+    """Any object of which nothing but the kind can be read."""
+
+    kind: Text = None
+
+
 class Item(Wire, rename="camel"):
     """Any object, as far as telling its kind needs."""
 

@@ -1,10 +1,10 @@
-"""Pods that differ only in whose they are, so that not everybody's have to be written one by one.
+"""Pods that differ only in whose they are, so that one is written for many people.
 
-A page needs the pod of every size; writing one costs as much as the rest of the page. The pod of
-a choice follows from the spawner's settings and the choice. So where the plain pods
-of two people, without any choice, are the same but for names, the environment and
-their own disks, those of one choice are, too. What could break this is left out: hooks,
-settings with a template or a function in them, and pods that look at others' labels.
+A page needs the pod of every size, and writing one costs as much as the rest of the page.
+The pod of a choice follows from the spawner's settings and the choice. So where the plain
+pods of two people (without any choice) differ only in names, environment and their own
+disks, their pods of one choice do too. What could break this is left out: hooks, settings
+with a template or a function in them, and pods that look at others' labels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from teamspawner.capacity.objects import Candidate
 from teamspawner.hub.turns import Turns
 from teamspawner.offers.model import Choice
 
-__all__ = ["Alike", "Whose", "may_share"]
+__all__ = ["Alike", "Whose", "is_same", "may_share"]
 
 MOST = 1024
 PREFIX = "hub.jupyter.org/"
@@ -80,7 +80,7 @@ class Alike:
             now: Seconds, monotonic.
         """
         kept = self._kept.get((ground, choice.key))
-        if kept is None or now >= kept.until or not _is_same(kept.choice, choice):
+        if kept is None or now >= kept.until or not is_same(kept.choice, choice):
             return None
         return kept.until, _made_over(kept.candidate, kept.whose, whose)
 
@@ -120,7 +120,8 @@ def _is_plain(candidate: Candidate) -> bool:
     return not any(odd) and all(use.kind == "claim" for use in spec.volumes)
 
 
-def _is_same(one: Choice, other: Choice) -> bool:
+def is_same(one: Choice, other: Choice) -> bool:
+    """Whether two choices of the same key make the same pod for the same person."""
     if one is other:
         return True
     mine, others = ((c.override, c.profile, c.labels) for c in (one, other))

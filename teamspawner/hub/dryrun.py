@@ -95,7 +95,7 @@ class DryRun:
         *,
         fresh: bool = False,
     ) -> Answer:
-        """Say what the API server would make of this pod; within two seconds.
+        """Say what the API server would make of this pod; within a second or so.
 
         Args:
             namespace: Where it would be created.

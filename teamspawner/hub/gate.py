@@ -7,7 +7,7 @@ from the same desk.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,12 @@ from teamspawner.errors import ChoiceError
 from teamspawner.hub import metrics
 from teamspawner.hub.devices import check
 from teamspawner.hub.known import UNLISTED, Known
+from teamspawner.hub.listings import Listings
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
 from teamspawner.hub.waits import longest_s, wait_s
-from teamspawner.offers.alternatives import told
+from teamspawner.offers.alternatives import and_nearest
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.choices import START_LABEL
@@ -60,6 +61,7 @@ class Gate:
     def __init__(self, spawner: Any) -> None:
         self._spawner = spawner
         self._known = Known(spawner)
+        self._listings = Listings(spawner, self._known)
         self.token = ""
         self._foretold: Verdict | None = None
         self.choice: Choice | None = None
@@ -70,40 +72,7 @@ class Gate:
 
     async def listing(self) -> Listing:
         """Everything this person may have now, with verdicts."""
-        shared, person = self._known.shared(), self._known.person()
-        await shared.synced()
-        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await shared.turns.work(self._warm(desk, profiles))
-        await self._make(desk.plan(person, self._known.scene(profiles)))
-        listing = await shared.turns.work(self._listed(desk, person, profiles))
-        metrics.offered(listing.offers)
-        if self._known.unlisted:
-            return replace(listing, notice=listing.notice or UNLISTED)
-        return listing
-
-    def _listed(self, desk: Desk, person: Person, profiles: Any) -> Generator[None, None, Listing]:
-        """List as things are when this work begins, however long it has waited for that."""
-        return (yield from desk.listed(person, self._known.scene(profiles)))
-
-    def _warm(self, desk: Desk, profiles: Any) -> Generator[None, None, None]:
-        """Read what changed of a large cluster, in small steps; for the metrics, too."""
-        scene = self._known.scene(profiles)
-        yield from desk.warm(scene)
-        if scene.snapshot is not None:
-            yield from self._known.shared().holdings.follow(scene.snapshot)
-
-    async def _make(self, plan: tuple[Choice, ...]) -> None:
-        """Make the pods of choices that have none."""
-        pods = self._known.shapes()
-        await pods.make([choice for choice in plan if pods.known(choice) is None])
-
-    async def _prepare(self, plan: tuple[Choice, ...], profiles: Any) -> None:
-        """Make the pods of what will be judged in one go, and judge each once, in small steps."""
-        await self._make(plan)
-        scene = self._known.scene(profiles)
-        if scene.snapshot is not None:
-            steps = self._known.warm_all(map(scene.pod_for, plan), scene.snapshot)
-            await self._known.shared().turns.work(steps)
+        return await self._listings.listing()
 
     async def page(self, _spawner: Any) -> str:
         """Render the spawn page, with what a link or an earlier start chose preselected."""
@@ -173,21 +142,20 @@ class Gate:
         return choice
 
     async def _choose(self, raw: Any, person: Person) -> Choice:
-        shared, pods = self._known.shared(), self._known.shapes()
-        await shared.synced()
-        desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await shared.turns.work(self._warm(desk, profiles))
+        pods = self._known.shapes()
+        desk, profiles = await self._listings.opened()
         choices = desk.resolve(person, raw, self._known.scene(profiles))
         self._check_link(choices)
         await pods.make(choices, fresh=True)
-        await self._prepare(choices, profiles)
+        await self._listings.prepare(choices, profiles)
         try:
             return self._admit(desk, person, choices, profiles)
         except ChoiceError as error:
             if error.status < 409:
                 raise
         # the pods of everything else are made only now, to name the nearest that fits
-        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
+        plan = desk.plan(person, self._known.scene(profiles))
+        await self._listings.prepare(plan, profiles)
         return self._admit(desk, person, choices, profiles)
 
     def _admit(
@@ -278,7 +246,7 @@ class Gate:
             found = await self._nearest(self.choice)
         except Refusal:  # the admin's own list of profiles fails by now
             return refusal
-        said = told(refusal.sentence, found)
+        said = and_nearest(refusal.sentence, found)
         return Refusal(refusal.status_code, refusal.reason, said)
 
     async def _nearest(self, choice: Choice) -> Alternative | None:
@@ -286,7 +254,8 @@ class Gate:
         shared, person = self._known.shared(), self._known.person()
         shared.ledger.release(self.token)
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
-        await self._prepare(desk.plan(person, self._known.scene(profiles)), profiles)
+        plan = desk.plan(person, self._known.scene(profiles))
+        await self._listings.prepare(plan, profiles)
         scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
         return desk.nearest(person, choice, scene)
 

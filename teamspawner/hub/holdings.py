@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
-from teamspawner.capacity.accelerators import devices_of, is_accelerator
+from teamspawner.capacity.accelerators import devices_of
 from teamspawner.capacity.objects import NodeState, Snapshot
 from teamspawner.capacity.view import Due
 from teamspawner.hub.metrics import Seen
@@ -64,22 +64,22 @@ class Holdings:
             self._in_use[user] += sign * held
 
     def seen(self, snapshot: Snapshot) -> Seen:
-        """What the metrics tell of a snapshot."""
+        """What the metrics tell of a snapshot; what is not wholly known is left out."""
         for _ in self.follow(snapshot):
             pass
+        unseen, blind = snapshot.unseen, snapshot.blind
+        unsure = blind or "pods" in unseen or bool(snapshot.unread)
         there = [kind for kind, nodes in self._count.items() if nodes]
         return Seen(
             snapshot.as_of,
-            len(snapshot.nodes),
-            {user: held for user, held in self._in_use.items() if held},
-            {kind: self._total[kind] for kind in there},
-            {kind: self._free[kind] for kind in there},
+            None if "nodes" in unseen else len(snapshot.nodes),
+            {} if unsure else {user: held for user, held in self._in_use.items() if held},
+            {} if blind else {kind: self._total[kind] for kind in there},
+            {} if unsure else {kind: self._free[kind] for kind in there},
         )
 
 
 def _part(state: NodeState) -> _Part:
-    if not any(map(is_accelerator, state.node.allocatable)):
-        return _NOTHING
     devices: list[tuple[_Kind, int, int]] = []
     in_use: list[tuple[_User, int]] = []
     for device in devices_of(state.node):
@@ -90,4 +90,4 @@ def _part(state: NodeState) -> _Part:
             if held:
                 team = pod.labels.get(TEAM_LABEL, "")
                 in_use.append(((team, device.model, device.kind), held))
-    return _Part(tuple(devices), tuple(in_use))
+    return _Part(tuple(devices), tuple(in_use)) if devices else _NOTHING

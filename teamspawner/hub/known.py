@@ -12,6 +12,7 @@ from teamspawner.capacity.verdict import Verdict
 from teamspawner.hub.culling import default_times
 from teamspawner.hub.home import with_home
 from teamspawner.hub.leftover import leftover_of
+from teamspawner.hub.once import is_news
 from teamspawner.hub.pods import Pods
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
@@ -26,10 +27,6 @@ __all__ = ["UNLISTED", "Known"]
 
 UNLISTED = "A part of what may be started cannot be listed now; tell the people who run this hub."
 """For the page, and for who asks for what may be in that part."""
-
-MOST_TOLD = 200
-_TOLD: set[str] = set()
-"""Faults of the admin's own profiles told already, by any spawner of this process."""
 
 
 class Known:
@@ -106,8 +103,9 @@ class Known:
             return None
         try:
             return await self._own_profiles(self._spawner.admin_profiles)
-        except Exception as error:  # noqa: BLE001 - the admin's own function may raise anything
-            self._tell_broken(error)
+        except Exception as error:  # the admin's own function may raise anything
+            if is_news(f"profile_list: {type(error).__name__}: {error}"):
+                self._spawner.log.exception("KubeSpawner.profile_list cannot be used")
             self.unlisted = True
         if self.shared().desk(self._spawner).map is None:
             raise Refusal(503, "profiles", BROKEN)
@@ -120,13 +118,6 @@ class Known:
         listed = spawner._get_initialized_profile_list(_as_list(found))
         held = tuple(group.name for group in spawner.user.groups)
         return may_see(listed, lambda patterns: self.bypass() or is_member(patterns, held))
-
-    def _tell_broken(self, error: Exception) -> None:
-        """Tell the admin once of each fault; every page and every start meets it."""
-        said = f"{type(error).__name__}: {error}"
-        if len(_TOLD) < MOST_TOLD and said not in _TOLD:
-            _TOLD.add(said)
-            self._spawner.log.error("KubeSpawner.profile_list cannot be used", exc_info=error)
 
     def person(self) -> Person:
         """The owner of the server, as groups stand now."""

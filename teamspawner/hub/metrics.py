@@ -71,7 +71,7 @@ class Seen:
     Attributes:
         as_of: Time of the last event or bookmark, with a zone; None when the
             cluster was never seen.
-        nodes: Nodes in the snapshot.
+        nodes: Nodes in the snapshot; None when they are not seen.
         in_use: Devices held by running servers, by (team, model, kind); team is empty
             for pods that are not ours, model is the label's value.
         total: Allocatable devices, by (model, kind).
@@ -79,7 +79,7 @@ class Seen:
     """
 
     as_of: datetime | None
-    nodes: int = 0
+    nodes: int | None = None
     in_use: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     total: Mapping[tuple[str, str], int] = field(default_factory=dict)
     free: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -173,7 +173,9 @@ def _age(seen: Seen | None, now: float) -> GaugeMetricFamily:
 
 
 def _nodes(seen: Seen | None) -> list[Sample]:
-    return [((), seen.nodes)] if seen is not None and seen.as_of is not None else []
+    if seen is None or seen.as_of is None or seen.nodes is None:
+        return []
+    return [((), seen.nodes)]
 
 
 def _gauge(

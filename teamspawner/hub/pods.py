@@ -17,8 +17,9 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.reading import ObjectError
-from teamspawner.hub.alike import Alike, Whose, may_share
+from teamspawner.hub.alike import Alike, Whose, is_same, may_share
 from teamspawner.hub.dryrun import Answer, DryRun, Outcome, shape_of
+from teamspawner.hub.once import is_news
 from teamspawner.hub.shape import manifest, plain_manifest
 from teamspawner.hub.trouble import quota_sentence
 from teamspawner.offers.model import Choice
@@ -27,9 +28,6 @@ from teamspawner.offers.sentences import QUOTA
 __all__ = ["Pods", "Shaped"]
 
 KEPT_S = 60.0
-MOST_TOLD = 200
-_TOLD: set[str] = set()
-"""Faults told already, by any spawner of this process."""
 _NO_POD = Pod("", EMPTY, PodSpec())
 
 
@@ -72,13 +70,18 @@ class Pods:
         self.rules = rules
         self._alike = alike
         self._clock = clock
-        self._made: dict[tuple[str, ...], tuple[float, Shaped]] = {}
+        self._made: dict[tuple[str, ...], tuple[float, Choice, Shaped]] = {}
         self._decided: dict[int, Verdict] = {}
 
     def known(self, choice: Choice) -> Shaped | None:
-        """Return the pod of a choice when it was made within the last minute."""
-        found = self._made.get(choice.key)
-        return found[1] if found is not None and self._clock() < found[0] else None
+        """Return the pod of a choice when it was made within the last minute.
+
+        One of the same name that has become another since, as a share of other nodes or by an
+        edit of the map, has none.
+        """
+        until, made_for, shaped = self._made.get(choice.key, (0.0, None, None))
+        now_same = made_for is not None and is_same(made_for, choice)
+        return shaped if now_same and self._clock() < until else None
 
     def admission(self, candidate: Candidate) -> Verdict | None:
         """What admission has decided of a pod made here; None when the scheduler decides."""
@@ -95,13 +98,13 @@ class Pods:
         made = await asyncio.gather(*(self._shape(each, fresh=fresh) for each in wanted))
         until = self._clock() + KEPT_S
         for choice, shaped in zip(wanted, made, strict=True):
-            self._made[choice.key] = (until, shaped)
+            self._made[choice.key] = (until, choice, shaped)
             self._tell(choice, shaped)
             if ground is not None and choice.key in share and shaped.verdict is None:
                 self._alike.put(ground[0], choice, ground[1], shaped.candidate, until)
         self._decided = {
             id(shaped.candidate): shaped.verdict
-            for _, shaped in self._made.values()
+            for _, _, shaped in self._made.values()
             if shaped.verdict is not None
         }
 
@@ -132,16 +135,13 @@ class Pods:
             if found is None:
                 left.append(choice)
             else:
-                self._made[choice.key] = (found[0], Shaped(found[1]))
+                self._made[choice.key] = (found[0], choice, Shaped(found[1]))
         return left
 
     def _tell(self, choice: Choice, shaped: Shaped) -> None:
         """Tell the admin, once for each fault, why a choice is INVALID for people."""
         invalid = shaped.verdict is not None and shaped.verdict.status is Status.INVALID
-        if invalid and shaped.detail not in _TOLD:
-            if len(_TOLD) >= MOST_TOLD:
-                _TOLD.clear()
-            _TOLD.add(shaped.detail)
+        if invalid and is_news(shaped.detail):
             self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
 
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:

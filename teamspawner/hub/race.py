@@ -1,7 +1,7 @@
 """Wait for a server to start, and end the wait as soon as it cannot.
 
 KubeSpawner waits for the whole ``start_timeout`` whatever the pod says; here
-that wait races a look at the pod, once a second.
+that wait races a look at the pod, twice a second.
 """
 
 from __future__ import annotations

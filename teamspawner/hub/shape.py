@@ -12,7 +12,7 @@ from typing import Any
 from jupyterhub.utils import maybe_future
 from kubespawner import KubeSpawner
 
-from teamspawner.hub.lay import as_profile, own_copy
+from teamspawner.hub.overrides import as_profile, own_copy
 from teamspawner.offers.model import Choice
 
 __all__ = ["manifest", "plain_manifest", "twin_of"]
@@ -21,14 +21,17 @@ __all__ = ["manifest", "plain_manifest", "twin_of"]
 def twin_of(spawner: Any) -> Any:
     """Copy a spawner so that changing the copy's settings leaves the original alone.
 
-    User, server and handler are shared; settings are the twin's own. It has no
-    API token: its manifest is shown to the API server, never started.
+    User, server and handler are shared; settings are the twin's own, and such as they were
+    before a start laid its choice onto the original: a server that runs keeps that choice on
+    it. It has no API token: its manifest is shown to the API server, never started.
     """
     twin = copy.copy(spawner)
     # what was asked for is not copied: it may be of any depth, and the choice replaces it
     for name, value in twin._trait_values.items():  # traitlets has no public way
         if name != "user_options":
             twin._trait_values[name] = own_copy(value)
+    for name, value in spawner.before_choice.items():
+        setattr(twin, name, own_copy(value))
     twin.api_token = ""
     twin.user_options = {}
     return twin

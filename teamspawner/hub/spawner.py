@@ -44,6 +44,10 @@ class TeamSpawner(Settings, KubeSpawner):
     Everything that ``KubeSpawner`` can be told holds here too, under
     ``c.KubeSpawner`` or ``c.TeamSpawner``; the latter wins. Nothing of what a person
     sends is trusted: ``load_user_options`` is the one gate for every way of starting.
+
+    Attributes:
+        before_choice: Settings that the choice of the newest start has changed, as they were
+            before; empty when none was made.
     """
 
     if TYPE_CHECKING:
@@ -62,7 +66,7 @@ class TeamSpawner(Settings, KubeSpawner):
         quieten(self.log)
         self._chosen: dict[str, str] = {}
         self.nothing_made = False
-        self._before: dict[str, Any] = {}
+        self.before_choice: dict[str, Any] = {}
         self._frozen: list[dict[str, Any]] | None = None
         self.admin_profiles = self.profile_list
         self.profile_list = self._profiles_now
@@ -107,7 +111,7 @@ class TeamSpawner(Settings, KubeSpawner):
         self._restore()
         # JupyterHub reads start_timeout once, before anybody knows which tier is chosen;
         # what is read is the longest of all, and the race below keeps to the tier's own
-        self._before = {"start_timeout": self.start_timeout}
+        self.before_choice = {"start_timeout": self.start_timeout}
         self.start_timeout = int(self.gate.longest_s() + TIMEOUT_MARGIN_S)
         inner = super().start()
         return asyncio.ensure_future(self._race(inner))
@@ -163,7 +167,7 @@ class TeamSpawner(Settings, KubeSpawner):
         return found if self.gate.is_newest(found) else None
 
     async def load_user_options(self) -> None:
-        """Judge what the person asked for and lay it onto this spawner, or refuse.
+        """Judge what the person asked for and apply it to this spawner, or refuse.
 
         The one gate: the form, links, the REST API with and without a body, stored
         options, an admin's start for someone and named servers all pass here, after
@@ -172,9 +176,9 @@ class TeamSpawner(Settings, KubeSpawner):
         Raises:
             Refusal: With the sentence for the person.
         """
-        from teamspawner.hub.lay import as_profile
+        from teamspawner.hub.overrides import as_profile
 
-        self.start_timeout = self._before.setdefault("start_timeout", self.start_timeout)
+        self.start_timeout = self.before_choice.setdefault("start_timeout", self.start_timeout)
         choice = await self.gate.choose(self.user_options)
         self.user_options = dict(choice.user_options)
         self._frozen = [as_profile(self, choice)]
@@ -190,16 +194,16 @@ class TeamSpawner(Settings, KubeSpawner):
         self._chosen = {"slug": choice.slug, "tier": choice.tier, "team": choice.team or ""}
 
     def _remember(self, profile: dict[str, Any]) -> None:
-        from teamspawner.hub.lay import own_copy, touched
+        from teamspawner.hub.overrides import own_copy, touched
 
-        names = {*touched(profile), "extra_labels"} - {*self._before}
-        self._before |= {name: own_copy(getattr(self, name)) for name in names}
+        names = {*touched(profile), "extra_labels"} - {*self.before_choice}
+        self.before_choice |= {name: own_copy(getattr(self, name)) for name in names}
 
     def _restore(self) -> None:
         """Take back what an earlier choice set, should this very instance start again."""
-        for name, value in self._before.items():
+        for name, value in self.before_choice.items():
             setattr(self, name, value)
-        self._before = {}
+        self.before_choice = {}
 
     async def get_pod_manifest(self) -> Any:
         """Write the pod, and check that it takes what was chosen and no more."""

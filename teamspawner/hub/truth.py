@@ -1,4 +1,4 @@
-"""The truth meter: what was foretold at a start against what the scheduler then did."""
+"""Whether the page was right: what was foretold at a start, and what the scheduler then did."""
 
 from __future__ import annotations
 

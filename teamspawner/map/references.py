@@ -11,7 +11,9 @@ from typing import Any
 
 from teamspawner.errors import Fault
 from teamspawner.map.faults import listed, nearest, place_of, shown
+from teamspawner.map.nearest import dns_name
 from teamspawner.map.text import Document, Path
+from teamspawner.map.values import DNS_LABEL
 
 _MOST_GUESSED = 100
 """Names of one list for which the nearest is looked up; more are no slips of the pen."""
@@ -27,9 +29,10 @@ def reference_faults(document: Document) -> Found:
         yield from _tier_size(document, ("tiers", key), tier)
     yield from _retired(document, tiers)
     yield from _pool_names(document, _list(raw.get("pools")))
+    meant = {_meant(key): tier for key, tier in tiers.items()}
     for key, team in _dict(raw.get("teams")).items():
         path: Path = ("teams", key)
-        for part, known in (("tiers", tiers), ("images", images)):
+        for part, known in (("tiers", meant), ("images", images)):
             if isinstance(raw.get(part, {}), dict):  # else that is the fault to mend first
                 yield from _names(document, (*path, part), _dict(team).get(part), known)
         yield from _volumes(document, (*path, "volumes"), _dict(team).get("volumes"))
@@ -41,6 +44,12 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _meant(key: str) -> str:
+    """A tier's key as it should be; the schema tells of one that is not, and proposes the same."""
+    proposed = "" if DNS_LABEL.fullmatch(key) else dns_name(key)
+    return proposed.removeprefix("write ").strip('"') or key
 
 
 def _tier_size(document: Document, path: Path, tier: Any) -> Found:
@@ -55,7 +64,8 @@ def _tier_size(document: Document, path: Path, tier: Any) -> Found:
     place = place_of(document, path)
     if len(ways) != 1:
         allowed = "exactly one of: cpu and memory; share; per_gpu"
-        fix = "keep one of them" if ways else "add cpu and memory"
+        size = "per_gpu" if "gpu" in given else "cpu and memory"
+        fix = "keep one of them" if ways else f"add {size}"
         yield path, Fault(place, " beside ".join(ways) or "no size", allowed, fix)
     if "per_gpu" in given and "gpu" not in given:
         yield path, Fault(place, "per_gpu without gpu", "per_gpu beside gpu", "add gpu")

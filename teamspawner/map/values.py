@@ -35,7 +35,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": _DAY_S}
 _DURATION_MOST_S = 365 * _DAY_S
 _DURATION = re.compile(r"(?:\d+[smhd])+", re.ASCII)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _DNS_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._-]|\{username\})+", re.ASCII)
 _LABEL_KEY = re.compile(
@@ -256,7 +256,7 @@ SubPath = Annotated[
 TierKey = Annotated[
     str,
     Matching(
-        _DNS_LABEL,
+        DNS_LABEL,
         "a key of lower case letters, digits and -, at most 63 characters",
         nearest.dns_name,
     ),
@@ -282,7 +282,7 @@ NodeLabelValue = Annotated[
     ),
 ]
 DnsLabel = Annotated[
-    str, Matching(_DNS_LABEL, "lower case letters, digits and -, at most 63", nearest.dns_name)
+    str, Matching(DNS_LABEL, "lower case letters, digits and -, at most 63", nearest.dns_name)
 ]
 ClaimName = Annotated[
     str, Matching(_DNS_NAME, "the name of a PersistentVolumeClaim", nearest.dns_name)

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.verdict import Status
+from teamspawner.offers.amounts import accelerators_in
 from teamspawner.offers.model import Alternative, Offer
 
 _NOW = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
+_SIZES = ("cpu", "memory")
 
 
 def with_alternatives(offers: Sequence[Offer]) -> list[Offer]:
@@ -43,7 +44,7 @@ def _asks_for_less(offer: Offer, than: Offer) -> bool:
     return any(offer.requests.get(name, 0) < amount for name, amount in than.requests.items())
 
 
-def told(sentence: str, alternative: Alternative | None) -> str:
+def and_nearest(sentence: str, alternative: Alternative | None) -> str:
     """Add the nearest that fits to a sentence of refusal; None leaves it as it is."""
     return f"{sentence} Nearest that fits: {alternative.title}." if alternative else sentence
 
@@ -84,8 +85,5 @@ def _distance(offer: Offer, other: Offer) -> tuple[int, float, bool, float]:
     return step, apart, other.team != offer.team, float(sum(b for _, b in sizes))
 
 
-_SIZES = ("cpu", "memory")
-
-
 def _devices(offer: Offer) -> int:
-    return sum(amount for name, amount in offer.requests.items() if is_accelerator(name))
+    return sum(accelerators_in(offer.requests).values())

@@ -13,6 +13,11 @@ from teamspawner.capacity.objects import Resources
 _WORDS = {"memory": "memory", "ephemeral-storage": "local disk"}
 
 
+def accelerators_in(requests: Resources) -> dict[str, int]:
+    """The accelerators among what a pod requests: resource name to devices."""
+    return {name: amount for name, amount in requests.items() if is_accelerator(name)}
+
+
 def requests_json(requests: Resources) -> dict[str, Any]:
     """Split what a pod requests into CPU, memory and accelerators, with the unit in the key.
 
@@ -21,7 +26,7 @@ def requests_json(requests: Resources) -> dict[str, Any]:
     return {
         "cpu_millicores": requests.get("cpu", 0),
         "memory_bytes": requests.get("memory", 0),
-        "accelerators": {name: amount for name, amount in requests.items() if is_accelerator(name)},
+        "accelerators": accelerators_in(requests),
     }
 
 

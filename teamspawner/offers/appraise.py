@@ -71,7 +71,7 @@ class Moment:
         return self.marks.get(fleet.tail if fleet else "")
 
     def most_left(self, fleet: Fleet) -> int | None:
-        """The most devices of a fleet that one machine has left; None when no machine is seen."""
+        """The most devices of a fleet that one machine has left; None when none is known."""
         if self.snapshot is None:
             return None
         nodes, placed = self.snapshot.nodes, self.snapshot.placed & fleet.names
@@ -81,7 +81,7 @@ class Moment:
         also = held.placed if held is not None else placed
         for name in fleet.names if names is None else {*names, *also, *placed}:
             left.pop(name, None)
-            if name in nodes:
+            if name in nodes and not nodes[name].unread:
                 left[name] = nodes[name].free(fleet.resource)
         if mark is not None:
             self.lefts[fleet.tail] = Left(mark, left, placed)
@@ -123,7 +123,7 @@ def appraise(goods: Goods, moment: Moment) -> Offer:
         requests=requests,
         limits=goods.limits,
         count=count,
-        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        nodes=_nodes(verdict),
         badge=badge(verdict, count, blocked),
         sentence=said,
         model_name=found.variant.model_name,
@@ -160,7 +160,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         startable=_startable(verdict, may_try=asked.may_try, waits=asked.when_busy_waits),
         requests=requests,
         count=count,
-        nodes=None if verdict.status is Status.UNKNOWN else len(verdict.nodes),
+        nodes=_nodes(verdict),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
     )
@@ -213,6 +213,12 @@ def _count(verdict: Verdict, caps: tuple[Cap, ...]) -> int | None:
     if verdict.status is Status.UNKNOWN or verdict.count is None:
         return None
     return min((verdict.count, *(cap.left for cap in caps)))
+
+
+def _nodes(verdict: Verdict) -> int | None:
+    """How many nodes take one now; None where some node may or may not."""
+    some = verdict.status is Status.FITS_NOW and verdict.count is None
+    return None if some or verdict.status is Status.UNKNOWN else len(verdict.nodes)
 
 
 def _startable(verdict: Verdict, *, may_try: bool, waits: bool) -> bool:

@@ -40,7 +40,7 @@ def badge(verdict: Verdict, count: int | None, cap: Cap | None = None) -> str:
 def _amount(cap: Cap, value: int) -> str:
     """Print an amount of what a cap counts, without its noun."""
     if cap.name == "cpu":
-        return f"{value / 1000:g}"
+        return units.cores(value)
     return units.gib(value) if cap.name == "memory" else str(value)
 
 

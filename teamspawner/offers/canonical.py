@@ -68,7 +68,7 @@ def wanted_of(
     Raises:
         ChoiceError: 400 for a known option that is no text.
     """
-    asked = _text(raw, "profile") or ""
+    asked = _text(raw, "profile")
     mine = [right.found.variant.slug for right in rights.rights]
     slug = asked or next(iter((*mine, *own)), "")
     if parsed is not None and slug not in {*mine, *own}:

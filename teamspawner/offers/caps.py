@@ -12,9 +12,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import NodeState, Pod, Resources, Snapshot
 from teamspawner.map import Team
+from teamspawner.offers.amounts import accelerators_in
 from teamspawner.offers.choices import START_LABEL, TEAM_LABEL, USER_LABEL
 from teamspawner.offers.reservations import Reservation
 
@@ -224,7 +224,7 @@ def _entry_of(pod: Pod) -> _Entry | None:
     team = labels.get(TEAM_LABEL)
     if not team:
         return None
-    gpus = sum(amount for name, amount in requests.items() if is_accelerator(name))
+    gpus = sum(accelerators_in(requests).values())
     held = Held(1, requests.get("cpu", 0), requests.get("memory", 0), gpus)
     return _Entry(team, labels.get(USER_LABEL, ""), held, labels.get(START_LABEL, ""))
 

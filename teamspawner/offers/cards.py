@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from teamspawner import units
@@ -245,4 +246,14 @@ def _own_value(
         note="" if able else same[0].badge,
         enabled=able,
         default=bool(choice.get("default")),
+    )
+
+
+def with_default(cards: tuple[Card, ...]) -> tuple[Card, ...]:
+    """Mark one card as the default: the first tier, else the admin's default profile."""
+    tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
+    chosen = next(iter((*tiers, *(card for card in cards if card.default), *cards)), None)
+    return tuple(
+        card if card.default is (card is chosen) else replace(card, default=card is chosen)
+        for card in cards
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Any
 
 from teamspawner.capacity.objects import Candidate
@@ -16,15 +15,14 @@ from teamspawner.capacity.steps import drained
 from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
-from teamspawner.offers.alternatives import nearest, told, with_alternatives
+from teamspawner.offers.alternatives import and_nearest, nearest, with_alternatives
 from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
-from teamspawner.offers.caps import Usage, person_label
-from teamspawner.offers.cards import profile_card
+from teamspawner.offers.cards import profile_card, with_default
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
-from teamspawner.offers.leftover import left_out
-from teamspawner.offers.model import Alternative, Card, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.model import Alternative, Choice, Hidden, Listing, Offer, Person
+from teamspawner.offers.moments import moment_of
 from teamspawner.offers.notices import BROKEN, NOT_SEEN, no_team, notice
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
@@ -96,7 +94,7 @@ class Desk:
         """
         rights = self.rights(person, scene)
         wanted = [(right, self._goods(right, scene)) for right in rights.rights]
-        moment = self._moment(person, scene)
+        moment = moment_of(person, scene, self._stock)
         yield
         offers, hidden = yield from self._offers(wanted, moment)
         own: dict[str, tuple[Mapping[str, Any], list[Offer]]] = {}
@@ -113,7 +111,7 @@ class Desk:
         return Listing(
             person=person,
             teams=rights.teams,
-            cards=_default_card(cards),
+            cards=with_default(cards),
             hidden=_each_once((*rights.hidden, *hidden), shown={card.slug for card in cards}),
             as_of=scene.snapshot.as_of if scene.snapshot else None,
             stale=scene.stale,
@@ -167,7 +165,7 @@ class Desk:
         Raises:
             ChoiceError: 409 without room or with a cap used up, 503 when not known.
         """
-        moment = self._moment(person, scene)
+        moment = moment_of(person, scene, self._stock)
         rights = self.rights(person, scene)
         offers = [self._appraised(choice, rights, moment) for choice in choices]
         for choice, offer in zip(choices, offers, strict=True):
@@ -181,7 +179,7 @@ class Desk:
 
         None when there is none, or when the choice is not theirs any more.
         """
-        rights, moment = self.rights(person, scene), self._moment(person, scene)
+        rights, moment = self.rights(person, scene), moment_of(person, scene, self._stock)
         try:
             failed = self._appraised(choice, rights, moment)
         except ChoiceError:
@@ -238,34 +236,6 @@ class Desk:
                 offers.append(appraise(each, moment))
         return offers, hidden
 
-    def _moment(self, person: Person, scene: Scene) -> Moment:
-        label = person.label or person_label(person.name)
-        snapshot = scene.snapshot
-        if scene.snapshot is None or snapshot is None:
-            return Moment(scene, None, None, label)
-        usage: Usage | None = None
-        tokens: AbstractSet[str] = frozenset()
-        if not scene.unread:
-            counted = self._stock.usage(snapshot)
-            tokens = counted.tokens
-            usage = counted.with_reservations(scene.held)
-        if scene.leftover is not None:
-            snapshot, usage = left_out(scene.leftover, snapshot, usage)
-        if scene.place is not None and not scene.stale:
-            fresh = [each for each in snapshot.waiting if not each.judged]
-            reserved = [
-                each.candidate
-                for each in scene.held
-                if each.candidate is not None and each.token not in tokens
-            ]
-            if fresh or reserved:
-                # what finds no place waits like a pod that was made
-                snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
-                snapshot = scene.place(snapshot, [*fresh, *reserved])
-        growth = self._stock.growth(scene.snapshot, snapshot, scene.verdict)
-        marks, lefts = self._stock.marks(), self._stock.lefts
-        return Moment(scene, snapshot, usage, label, growth, marks, lefts)
-
     def _resolved(
         self, wanted: Wanted, found: tuple[Right, ...], scene: Scene
     ) -> tuple[Choice, ...]:
@@ -275,7 +245,7 @@ class Desk:
         )
         choices = tuple(choice for choice in made if choice is not None)
         if not choices:
-            if scene.blind or scene.unread:
+            if scene.blind or scene.unread or (scene.snapshot and scene.snapshot.unread):
                 raise ChoiceError(503, "unknown", NOT_SEEN)
             raise ChoiceError(403, "forbidden", NOT_YOURS)
         return choices
@@ -293,7 +263,7 @@ class Desk:
         if self.map is None:
             return False
         tiers = (key for key in rights.tiers if self.map.tiers[key].gpu is not None)
-        return any(slug.startswith(f"{key}-") or slug == key for key in tiers)
+        return any(_is_of(slug, key, self.map.tiers[key]) for key in tiers)
 
 
 def default_first(profiles: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -315,21 +285,11 @@ def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hi
     return tuple(Hidden(slug, "; ".join(why)) for slug, why in whys.items())
 
 
-def _default_card(cards: tuple[Card, ...]) -> tuple[Card, ...]:
-    """Mark one card as the default: the first tier, else the admin's default profile."""
-    tiers = [card for card in cards if card.offers and card.offers[0].team is not None]
-    chosen = next(iter((*tiers, *(card for card in cards if card.default), *cards)), None)
-    return tuple(
-        card if card.default is (card is chosen) else replace(card, default=card is chosen)
-        for card in cards
-    )
-
-
 def refusal_of(offer: Offer) -> ChoiceError:
     """The refusal of an offer that may not start, with the nearest that can."""
     status, reason = _REASONS[offer.verdict.status]
     if any(each.plugin == "cap" for each in offer.verdict.reasons):
         reason = "cap"
-    said = told(offer.sentence, offer.alternative)
+    said = and_nearest(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")
     return ChoiceError(status, reason, said, offer.alternative, wanted=wanted)

@@ -1,4 +1,4 @@
-"""What of an offer is the same for everybody, kept while the nodes' sorts stay what they are."""
+"""What of an offer is the same for all who have the right to it, kept while the variants last."""
 
 from __future__ import annotations
 

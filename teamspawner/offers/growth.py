@@ -217,6 +217,8 @@ def _size_of(spec: PodSpec) -> _Size:
             tuple(sorted(spec.node_selector.items())),
             spec.node_terms,
             spec.tolerations,
+            spec.resource_claims,
+            spec.features,
         ),
     )
 

@@ -31,6 +31,8 @@ def notice(parsed: Map | None, person: Person, rights: Rights, scene: Scene, *, 
         return "The cluster is not seen yet, so what is free is not known."
     if scene.stale:
         return "The last news from the cluster is too old to tell what is free."
+    if scene.blind and "nodes" not in scene.snapshot.unseen:
+        return "A machine of the cluster cannot be read, so not all that is free is known."
     if scene.blind:
         gpu = parsed is not None and any(parsed.tiers[key].gpu for key in rights.tiers)
         more = " Tiers with accelerators cannot be shown." if gpu else ""

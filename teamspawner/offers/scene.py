@@ -73,8 +73,8 @@ class Scene:
 
     @property
     def blind(self) -> bool:
-        """Whether nodes were never seen, so that no accelerator is known."""
-        return self.snapshot is None or "nodes" in self.snapshot.unseen
+        """Whether some node is not known, so that it may have any accelerator."""
+        return self.snapshot is None or self.snapshot.blind
 
     @property
     def unread(self) -> bool:

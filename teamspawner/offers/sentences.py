@@ -12,7 +12,7 @@ from teamspawner.capacity.filtering import Reasons
 from teamspawner.capacity.filters import is_scalar
 from teamspawner.capacity.objects import NodeState, Resources, Snapshot
 from teamspawner.capacity.rejected import alike
-from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.capacity.verdict import UNREADABLE, Reason, Status, Verdict
 from teamspawner.offers.amounts import listed, much, needs
 from teamspawner.offers.here import Here, only_short
 
@@ -159,6 +159,8 @@ def _unknown(verdict: Verdict, asked: Asked) -> str:
         said = "The hub cannot see the running servers, so a limit of your team cannot be checked."
     elif "Scheduler" in plugins:
         said = "Another scheduler places this; what it would do is not known."
+    elif plugins == {UNREADABLE}:
+        said = f"Some of the cluster's {unseen} cannot be read, so what is free is not known."
     elif unseen:
         said = f"The hub cannot see the cluster's {unseen}, so what is free is not known."
     else:

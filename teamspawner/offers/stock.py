@@ -67,7 +67,7 @@ class Stock:
         self._renew(snapshot)
         teams = tuple(self._map.teams) if person.admin else teams_of(self._map, person.groups)
         if teams not in self._rights:
-            blind = snapshot is None or "nodes" in snapshot.unseen
+            blind = snapshot is None or snapshot.blind
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
 
@@ -145,7 +145,7 @@ class Stock:
         """Forget what was made of other nodes."""
         assert self._map is not None
         fleets = self.fleets(snapshot)
-        unseen = None if snapshot is None else snapshot.unseen
+        unseen = None if snapshot is None else (snapshot.unseen, snapshot.blind)
         made_of = (self._sizes.generation, unseen)
         if fleets is not self._made_with or made_of != self._made_of:
             self._made_with, self._made_of = fleets, made_of

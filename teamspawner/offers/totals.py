@@ -11,7 +11,7 @@ from teamspawner.offers.usable import is_usable
 
 
 class Total(NamedTuple):
-    """Sums over nodes, in the resource's own unit (millicores for ``cpu``).
+    """Sums over nodes, in the resource's own unit (millicores for ``cpu``); None: not known.
 
     Attributes:
         total: Allocatable of all nodes, cordoned and not-ready ones included.
@@ -20,30 +20,39 @@ class Total(NamedTuple):
         largest: The most that is free on one usable node; 0 when no node is usable.
     """
 
-    total: int
-    used: int
-    free: int
-    largest: int
+    total: int | None
+    used: int | None
+    free: int | None
+    largest: int | None
+
+
+UNKNOWN = Total(None, None, None, None)
 
 
 class ModelTotal(NamedTuple):
-    """One accelerator model, in one kind and under one resource name."""
+    """One accelerator model, in one kind and under one resource name; None: not known."""
 
     model: str
     name: str
     kind: str
     resource: str
-    nodes: int
+    nodes: int | None
     devices: Total
 
 
 def total_of(states: Iterable[NodeState], resource: str) -> Total:
-    """Sum one resource over nodes."""
+    """Sum one resource over nodes, as far as they are known."""
     every = list(states)
+    if any(state.unread == "nodes" for state in every):
+        return UNKNOWN
     total = sum(state.node.allocatable.get(resource, 0) for state in every)
     used = sum(state.used.get(resource, 0) for state in every)
-    usable = [state.free(resource) for state in every if is_usable(state.node)]
-    return Total(total, used, total - used, max(usable, default=0))
+    usable = [state for state in every if is_usable(state.node)]
+    largest = max((state.free(resource) for state in usable if not state.unread), default=0)
+    doubtful = any(state.unread and state.free(resource) > largest for state in usable)
+    if any(state.unread for state in every):
+        return Total(total, None, None, None if doubtful else largest)
+    return Total(total, used, total - used, largest)
 
 
 def model_totals(snapshot: Snapshot) -> tuple[ModelTotal, ...]:
@@ -53,14 +62,15 @@ def model_totals(snapshot: Snapshot) -> tuple[ModelTotal, ...]:
         for device in devices_of(state.node):
             key = (device.model, device.kind, device.resource)
             groups.setdefault(key, []).append((state, device))
+    hidden = any(state.unread == "nodes" for state in snapshot.nodes.values())
     return tuple(
         ModelTotal(
             model=model,
             name=friendly_name(model, members[0][1].profile),
             kind=kind,
             resource=resource,
-            nodes=len(members),
-            devices=total_of([state for state, _ in members], resource),
+            nodes=None if hidden else len(members),
+            devices=UNKNOWN if hidden else total_of([state for state, _ in members], resource),
         )
         for (model, kind, resource), members in sorted(groups.items())
     )

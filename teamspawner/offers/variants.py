@@ -153,6 +153,7 @@ class Sizes:
     _rooms: dict[str, tuple[Node, dict[str, int]]] = field(default_factory=dict)
     _coming: dict[str, tuple[Node, dict[str, int]]] = field(default_factory=dict)
     _smallest: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    _unread: dict[str, str] = field(default_factory=dict)
     generation: int = 0
     """Grows whenever a share may have changed."""
 
@@ -162,12 +163,19 @@ class Sizes:
             known = self._rooms.get(name)
             if name not in nodes:
                 self._rooms.pop(name, None)
+                self._unread.pop(name, None)
                 self._forget()
                 continue
+            self._doubt(name, nodes[name].unread)
             now = (nodes[name].node, _net(nodes[name]))
             if known is None or known[0] is not now[0] or known[1] != now[1]:
                 self._rooms[name] = now
                 self._forget()
+
+    def _doubt(self, name: str, unread: str) -> None:
+        if unread != self._unread.get(name, ""):
+            self._unread = {**self._unread, name: unread}
+            self._forget()
 
     def expect(self, states: Iterable[NodeState]) -> None:
         """Take the machines that could come, which decide where no node that is there does."""
@@ -217,6 +225,8 @@ class Sizes:
     def _work_out(self, found: Found) -> dict[str, int]:
         tolerated = tolerations_of(found)
         fitting = self._fitting(found, self._rooms)
+        if any(u == "nodes" or (u and name in fitting) for name, u in self._unread.items()):
+            return {}
         usable = {name: room for name, room in fitting.items() if _takes(room[0], tolerated)}
         for rooms in (usable, fitting, self._fitting(found, self._coming)):
             sizes = [_part(found, name, net) for name, (_, net) in rooms.items()]

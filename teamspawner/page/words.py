@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from teamspawner.capacity.objects import Resources
 from teamspawner.capacity.verdict import Status
 from teamspawner.offers.model import Kind, Offer
-from teamspawner.units import gib
+from teamspawner.units import cores, gib
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
@@ -61,15 +62,10 @@ def age_seconds(as_of: datetime | None, now: datetime) -> float | None:
     return None if as_of is None else max(0.0, (now - as_of).total_seconds())
 
 
-def cpu(millicores: int) -> str:
-    """CPUs for people: ``7``, ``0.5``."""
-    return f"{millicores / 1000:g}"
-
-
 def sizes(offer: Offer) -> tuple[tuple[str, str], ...]:
     """CPU, memory and devices of one server, as label and text; what is not asked is left out."""
     rows = [
-        ("CPU", _span(offer.requests, offer.limits, "cpu", cpu)),
+        ("CPU", _span(offer.requests, offer.limits, "cpu", cores)),
         ("Memory", _span(offer.requests, offer.limits, "memory", gib)),
         ("GPU", _devices(offer)),
     ]
@@ -81,13 +77,12 @@ def line(sizes: tuple[tuple[str, str], ...]) -> str:
     return "".join(f" · {text} CPU" if name == "CPU" else f" · {text}" for name, text in sizes)
 
 
-def _span(requests: Resources, limits: Resources, name: str, show: object) -> str:
-    assert callable(show)
+def _span(requests: Resources, limits: Resources, name: str, show: Callable[[int], str]) -> str:
     low, high = requests.get(name, 0), limits.get(name, 0)
     if low and high > low:
         return f"{show(low)}, up to {show(high)}"
     if low or high:
-        return str(show(low)) if low else f"up to {show(high)}"
+        return show(low) if low else f"up to {show(high)}"
     return ""
 
 

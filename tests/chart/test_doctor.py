@@ -60,6 +60,14 @@ def test_nodes_that_nothing_can_start_on(doctor, nodes, found):
     assert finding["found"] == found
 
 
+def test_a_node_that_cannot_be_read_may_be_what_the_others_are_not(doctor):
+    odd = {**a_node("odd"), "status": {"allocatable": {"cpu": "much"}}}
+    tier = {"cpu": 99, "memory": "1Gi"}
+    assert doctor(a_node(), the_map=a_map(tier), code=1)
+    assert doctor(a_node(), odd, the_map=a_map(tier), code=0) == []
+    assert doctor(a_node(cordoned=True), odd, code=0) == []
+
+
 def test_nodes_that_were_not_looked_at_are_unseen_not_missing(doctor):
     [finding] = doctor(flags=["--unseen", "nodes"], code=1)
     assert finding["found"] == "the nodes are not seen"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
+import yaml
 from traitlets.config import Config
 
 from tests.chart import standin
@@ -12,6 +14,7 @@ from tests.chart.layers import (
     EXAMPLES,
     FRAGMENTS,
     OPTIONAL,
+    ROOT,
     SIGN_INS,
     complete,
     layered,
@@ -114,6 +117,12 @@ def test_the_spawner_that_the_site_names_is_kept(hub):
     named = {"hub": {"config": {"JupyterHub": {"spawner_class": "simple"}}}}
     app = hub(merge(site(), named))
     assert app.spawner_class.__name__ == "SimpleLocalProcessSpawner"
+
+
+@pytest.mark.parametrize("way", [BAKED_IN, THREE_LINES])
+def test_what_trouble_says_to_write_switches_us_off(hub, way):
+    [off] = re.findall(r"```yaml\n(.*?) *```", (ROOT / "docs/trouble.md").read_text(), re.DOTALL)
+    assert hub(merge(site(), yaml.safe_load(off)), way).spawner_class.__name__ == "KubeSpawner"
 
 
 @pytest.mark.parametrize("sign_in", SIGN_INS)

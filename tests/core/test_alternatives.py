@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from teamspawner.capacity import Status, Verdict
-from teamspawner.offers.alternatives import nearest, told, with_alternatives
+from teamspawner.offers.alternatives import and_nearest, nearest, with_alternatives
 from teamspawner.offers.model import Alternative, Offer, Usage
 from tests.core.offering import GIB, GPU
 
@@ -155,5 +155,5 @@ def test_while_what_failed_still_seems_to_fit_only_what_asks_for_less_is_named()
 
 
 def test_a_refusal_names_what_fits_instead():
-    assert told("No.", None) == "No."
-    assert told("No.", Alternative("x", {}, "Small")) == "No. Nearest that fits: Small."
+    assert and_nearest("No.", None) == "No."
+    assert and_nearest("No.", Alternative("x", {}, "Small")) == "No. Nearest that fits: Small."

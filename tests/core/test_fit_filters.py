@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from teamspawner.capacity import Rules, Status, judge, node_reasons, prepare, room
+from teamspawner.capacity import Rules, Status, against, judge, prepare, room
 from teamspawner.capacity.matching import holds, terms_match, tolerates
 from teamspawner.capacity.objects import NodeTerm, Requirement, Taint, Toleration
 from teamspawner.cluster.decode import candidate
@@ -459,10 +459,10 @@ def test_room_and_reasons_of_one_node_need_no_other_when_local():
     ours = a_candidate(cpu=2, gpu=1)
     context = prepare(ours, snapshot, Rules())
     assert context.local
-    assert [room(ours, state, context) for state in snapshot.nodes.values()] == [3, 4]
-    assert not node_reasons(ours, snapshot.nodes["a"], context)
+    assert [room(state, context) for state in snapshot.nodes.values()] == [3, 4]
+    assert not against(snapshot.nodes["a"], context)
     full = with_pods(one, *[a_pod(gpu=2)] * 2)
-    assert [r.message for r in node_reasons(ours, full, context)] == ["Insufficient nvidia.com/gpu"]
+    assert [r.message for r in against(full, context)] == ["Insufficient nvidia.com/gpu"]
 
 
 def test_a_context_that_depends_on_other_nodes_says_so():
@@ -477,7 +477,7 @@ def test_room_counts_nominated_pods_and_ports():
     nominated = replace(a_candidate(gpu=1), uid="other", nominated_node="a")
     snapshot = replace(snapshot, waiting=(nominated,))
     ours = a_candidate(gpu=1)
-    assert room(ours, snapshot.nodes["a"], prepare(ours, snapshot, Rules())) == 3
+    assert room(snapshot.nodes["a"], prepare(ours, snapshot, Rules())) == 3
     assert judge(ours, snapshot, Rules()).count == 3
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from teamspawner.capacity import Rules, Status, judge, node_reasons, prepare, room
+from teamspawner.capacity import Rules, Status, against, judge, prepare, room
 from teamspawner.capacity.context import nominated_pods, with_pods, without
 from teamspawner.capacity.filters import is_extended, is_scalar
 from teamspawner.capacity.objects import Candidate as Waiting
@@ -243,13 +243,13 @@ def test_room_is_none_where_the_node_refuses_and_counts_what_goes_first():
     ours = a_candidate(cpu=2)
     snapshot = a_snapshot(a_node(), waiting=(a_waiting(cpu=3),))
     context = prepare(ours, snapshot, RULES)
-    assert room(ours, snapshot.nodes["node"], context) == 2
+    assert room(snapshot.nodes["node"], context) == 2
     tainted = replace(a_node("other"), taints=(Taint("k"),))
-    assert room(ours, on(tainted), context) == 0
+    assert room(on(tainted), context) == 0
     listening = a_candidate(cpu=2, host_ports=PORT)
     context = prepare(listening, a_snapshot(a_node()), RULES)
-    assert room(listening, on(a_node()), context) == 1
-    assert room(listening, on(a_node(cpu=1)), context) == 0
+    assert room(on(a_node()), context) == 1
+    assert room(on(a_node(cpu=1)), context) == 0
 
 
 def test_a_node_that_offers_no_places_for_pods_takes_none():
@@ -377,10 +377,7 @@ def test_a_nominated_pod_takes_its_port_too():
 def test_a_node_is_asked_alone_as_the_verdict_asks_it():
     ours, snapshot = a_candidate(cpu=9), a_snapshot(a_node())
     context = prepare(ours, snapshot, RULES)
-    assert (
-        node_reasons(ours, snapshot.nodes["node"], context)
-        == judge(ours, snapshot, RULES).rejected["node"]
-    )
+    assert against(snapshot.nodes["node"], context) == judge(ours, snapshot, RULES).rejected["node"]
 
 
 def test_devices_of_a_class_may_serve_only_a_node_without_its_own():

@@ -110,6 +110,12 @@ def test_a_request_alone_has_no_limit():
             {"cpu": None, "memory": None}, "tiers.small", "add cpu and memory", id="no-size"
         ),
         pytest.param(
+            {"cpu": None, "memory": None, "gpu": {}},
+            "tiers.small",
+            "add per_gpu",
+            id="accelerators-without-size",
+        ),
+        pytest.param(
             {"name": 3}, "tiers.small.name", 'write it in quotes: "3"', id="name-is-a-number"
         ),
         pytest.param(
@@ -239,6 +245,15 @@ def test_an_image_must_be_a_name_that_can_be_pulled(image):
 def test_a_tier_key_must_be_fit_for_a_slug(key):
     wrong = {"tiers": {key: {"cpu": 1, "memory": "1Gi"}}, "teams": {"t": {"groups": ["*"]}}}
     assert "the key" in faults(wrong)[0].found
+
+
+@pytest.mark.parametrize(("name", "also"), [("small", []), ("Small", ["did you mean small?"])])
+def test_a_team_names_a_tier_as_its_key_should_be(name, also):
+    wrong = {
+        "tiers": {"Small": {"cpu": 1, "memory": "1Gi"}},
+        "teams": {"t": {"groups": ["*"], "tiers": [name]}},
+    }
+    assert [fault.fix for fault in faults(wrong)] == ["write small", *also]
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file():

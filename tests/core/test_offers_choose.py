@@ -1,11 +1,14 @@
 """Raw user options: what becomes a choice, and what is refused with which answer."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from teamspawner.capacity.objects import Taint
 from teamspawner.errors import ChoiceError
-from teamspawner.offers.choices import cross_terms
+from teamspawner.offers.choices import cross_terms, plain_pod
 from teamspawner.offers.desk import Desk
 from teamspawner.offers.notices import BROKEN, NOT_SEEN
 from teamspawner.offers.profiles import NOT_YOURS
@@ -23,6 +26,7 @@ from tests.core.offering import (
     a_state,
 )
 
+A100_LABEL = "NVIDIA-A100-SXM4-80GB"
 A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 PHYSICIST = a_person("physics")
 
@@ -95,15 +99,62 @@ def test_canonical_options_are_their_own_canonical_form():
     assert chosen(dict(first.user_options)) == first
 
 
-def test_a_retired_tier_is_mapped_to_its_heir():
-    text = """
+RETIRED = """
 tiers:
+  first: {cpu: 1, memory: 1Gi}
   tiny: {cpu: 1, memory: 1Gi, was: [small, mini]}
-  accel: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}, was: [gpu]}
-teams: {t: {groups: ["*"], tiers: [tiny, accel]}}
+  accel: {gpu: {counts: [1, 2]}, per_gpu: {cpu: 1, memory: 1Gi}, was: [gpu]}
+images: {a: {image: a}, b: {image: b}}
+teams: {t: {groups: ["*"], tiers: [first, tiny, accel], images: [a, b]}}
 """
-    assert chosen({"profile": "mini"}, text=text).slug == "tiny"
-    assert chosen({"profile": A100_SLUG}, text=text).slug == A100_SLUG.replace("gpu-", "accel-", 1)
+
+
+@pytest.mark.parametrize(
+    ("slug", "heir"),
+    [
+        ("mini", "tiny"),
+        ("gpu", "accel-nvidia-a100-sxm4-80gb"),
+        (A100_SLUG, "accel-nvidia-a100-sxm4-80gb"),
+    ],
+)
+def test_a_retired_tier_is_mapped_to_its_heir(slug, heir):
+    assert chosen({"profile": slug}, text=RETIRED).slug == heir
+
+
+def test_the_options_of_a_retired_tier_have_its_name_in_a_form():
+    raw = {"profile": A100_SLUG, f"profile-option-{A100_SLUG}--gpus": "2"}
+    assert chosen(raw, text=RETIRED).devices == {GPU: 2}
+
+
+def test_a_profile_of_the_admins_own_is_not_taken_for_a_retired_tier():
+    scene = a_scene(g1(), profiles=[{"slug": "mini", "display_name": "Mini"}])
+    (found,) = a_desk(RETIRED).resolve(PHYSICIST, {"profile": "mini"}, scene)
+    assert (found.slug, found.team) == ("mini", None)
+
+
+def test_options_of_the_default_tier_are_taken_though_it_is_not_named():
+    raw = {"profile-option-first--image": "b"}
+    assert chosen(raw, text=RETIRED).user_options["image"] == "b"
+
+
+@pytest.mark.parametrize("name", ["profile", "gpus", "image", "team"])
+def test_an_empty_option_is_one_not_given(name):
+    assert chosen({"profile": A100_SLUG, name: ""}) == chosen(
+        {} if name == "profile" else {"profile": A100_SLUG}
+    )
+
+
+def test_an_image_is_dropped_where_the_team_names_none():
+    text = "tiers: {t: {cpu: 1, memory: 1Gi}}\nteams: {x: {groups: ['*'], tiers: [t]}}"
+    raw = {"profile": "t", "image": "other"}
+    assert chosen(raw, text=text).user_options == {"profile": "t", "team": "x"}
+
+
+def test_what_is_not_given_is_resolved_to_one_choice_per_team():
+    found = a_desk().resolve(PHYSICIST, {"profile": A100_SLUG}, a_scene(g1()))
+    assert [choice.devices for choice in found] == [{GPU: 1}]
+    found = a_desk().resolve(PHYSICIST, {"profile": "small"}, a_scene(g1()))
+    assert [choice.team for choice in found] == ["physics", "everyone"]
 
 
 # --- refusals ---------------------------------------------------------------------------
@@ -117,7 +168,13 @@ def test_options_that_are_no_names_and_values_are_malformed(raw):
 @pytest.mark.parametrize("name", ["profile", "gpus", "image", "team"])
 @pytest.mark.parametrize("value", [None, 2, 2.0, True, ["2"], {"a": 1}])
 def test_a_known_option_of_a_wrong_type_is_malformed(name, value):
-    assert refused({"profile": A100_SLUG, name: value}).status == 400
+    said = answer({"profile": A100_SLUG, name: value})
+    assert said == (400, "options", f"“{name}” must be given as text.")
+
+
+def test_an_option_of_a_form_is_told_by_its_own_name():
+    raw = {"profile": A100_SLUG, f"profile-option-{A100_SLUG}--gpus": 2}
+    assert answer(raw) == (400, "options", "“gpus” must be given as text.")
 
 
 @pytest.mark.parametrize(
@@ -343,8 +400,111 @@ def test_a_choice_sets_every_resource_field():
     ]
 
 
+FULL = """
+tiers:
+  plain: {cpu: 1, memory: 1Gi}
+  gpu:
+    name: GPU
+    gpu: {counts: [2]}
+    per_gpu: {cpu: 500m, memory: 1Gi}
+    start_timeout: 1m
+    nodes:
+      selector: {pool: big}
+      tolerations:
+        - {key: team, operator: Equal, value: chem, effect: NoSchedule}
+        - {operator: Exists}
+images: {own: {image: "quay.io/own:1"}}
+teams:
+  t:
+    groups: ["*"]
+    tiers: [plain, gpu]
+    images: [own]
+    volumes: [{name: data, claim: all-data, mount: /data}]
+  bare: {groups: ["*"], tiers: [plain]}
+"""
+
+
+def test_a_choice_says_all_that_the_tier_decides():
+    big = a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels={**A100, "pool": "big"})
+    choice = chosen({"profile": A100_SLUG}, big, text=FULL)
+    assert choice.override == {
+        "cpu_guarantee": 1,
+        "cpu_limit": 1,
+        "mem_guarantee": 2 * GIB,
+        "mem_limit": 2 * GIB,
+        "extra_resource_limits": {GPU: "2"},
+        "extra_resource_guarantees": {},
+        "node_selector": {"pool": "big"},
+        "node_affinity_required": choice.override["node_affinity_required"],
+        "tolerations": [
+            {"key": "team", "operator": "Equal", "value": "chem", "effect": "NoSchedule"},
+            {"operator": "Exists"},
+            {"key": GPU, "operator": "Exists"},
+        ],
+        "volumes": [{"name": "team-data", "persistentVolumeClaim": {"claimName": "all-data"}}],
+        "volume_mounts": [{"name": "team-data", "mountPath": "/data", "readOnly": True}],
+        "image": "quay.io/own:1",
+        "start_timeout": 60,
+    }
+    only = {"key": "nvidia.com/gpu.product", "operator": "In", "values": [A100_LABEL]}
+    bare = {"key": "cloud.google.com/gke-gpu-partition-size", "operator": "DoesNotExist"}
+    terms = choice.override["node_affinity_required"]
+    assert [term["matchExpressions"][:2] for term in terms] == [[only, bare]] * 2
+    assert {key for term in terms for key in term} == {"matchExpressions"}
+    assert choice.requests == {"cpu": 1000, "memory": 2 * GIB, GPU: 2}
+    assert choice.devices == {GPU: 2}
+    assert (choice.title, choice.model) == ("GPU · A100 80 GB ×2", A100_LABEL)
+    assert (choice.tier, choice.start_timeout_s) == ("gpu", 60)
+
+
+def test_what_the_map_does_not_say_is_left_to_the_chart():
+    choice = chosen({"profile": "plain", "team": "bare"}, text=FULL)
+    assert choice.user_options == {"profile": "plain", "team": "bare"}
+    assert {"image", "start_timeout"}.isdisjoint(choice.override)
+    assert choice.start_timeout_s is None
+    assert (choice.title, choice.model) == ("plain", None)
+
+
+def test_a_request_without_a_limit_sets_no_limit():
+    text = """
+tiers: {t: {cpu: {request: 1500m}, memory: {request: 1Gi}}}
+teams: {x: {groups: ["*"], tiers: [t]}}
+"""
+    override = chosen({}, text=text).override
+    assert (override["cpu_guarantee"], override["cpu_limit"]) == (1.5, None)
+    assert (override["mem_guarantee"], override["mem_limit"]) == (GIB, None)
+
+
+def test_a_pod_made_of_a_choice_goes_where_the_tier_says_and_bears_what_every_pod_bears():
+    big = a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels={**A100, "pool": "big"})
+    spec = plain_pod(chosen({"profile": A100_SLUG}, big, text=FULL)).pod.spec
+    assert spec.node_selector == {"pool": "big"}
+    assert [each.key for each in spec.tolerations] == [
+        "team",
+        "",
+        GPU,
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ]
+    assert [use.name for use in spec.volumes] == ["all-data"]
+    leaving = replace(big, taints=(Taint("node.kubernetes.io/not-ready", "", "NoExecute"),))
+    assert chosen({"profile": "plain"}, leaving, text=FULL).slug == "plain"
+
+
+@pytest.mark.parametrize(("length", "kept"), [(58, 58), (59, 58)], ids=["fits", "too-long"])
+def test_the_name_of_a_volume_is_never_longer_than_kubernetes_allows(length, kept):
+    name = "v" * length
+    text = FULL.replace("name: data", f"name: {name}")
+    assert chosen({"profile": "plain"}, text=text).override["volumes"][0]["name"] == (
+        f"team-{'v' * kept}"
+    )
+
+
 def test_a_choice_without_accelerators_asks_for_none():
-    override = chosen({"profile": "large"}, a_node(memory=64)).override
+    choice = chosen({"profile": "large"}, a_node(memory=64))
+    assert choice.devices == {}
+    assert choice.requests == {"cpu": 4000, "memory": 32 * GIB}
+    override = choice.override
     assert (override["extra_resource_limits"], override["tolerations"]) == ({}, [])
     assert (override["cpu_guarantee"], override["cpu_limit"]) == (4, 8)
     assert override["node_affinity_required"] == []

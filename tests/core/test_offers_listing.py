@@ -509,6 +509,7 @@ def test_caps_come_before_room():
         ("a--b", "a-b---3a44fb15"),
         ("7-", "x-7---cf1f1dab"),
         ("éé", "x---3a3b1ea7"),
+        ("9" * 64, "x-9999999999999999999---"),
     ],
 )
 def test_pods_are_found_by_the_label_that_kubespawner_writes(name, label):

@@ -4,16 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import (
     Candidate,
     Claim,
+    NodeTerm,
     PodTerm,
     Requirement,
     Selector,
+    Spread,
     Storage,
+    Toleration,
     Volume,
     VolumeUse,
 )
+from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
 from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.reservations import Reservation
@@ -186,6 +191,73 @@ def test_where_a_waiting_pod_will_go_decides_whether_it_counts(more, count):
     assert only(snapshot=a_snapshot(small(), waiting=(waits,)), tier=ONE_EACH).count == count
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"gates": ("queue",)}, id="held-by-a-gate"),
+        pytest.param({"node_selector": {"pool": "other"}}, id="for-other-machines"),
+        pytest.param(
+            {"node_terms": (NodeTerm((Requirement("pool", "In", ("other",)),)),)},
+            id="for-other-machines-by-affinity",
+        ),
+        pytest.param({"tolerations": ()}, id="without-a-toleration"),
+        pytest.param({"scheduler_name": "strange"}, id="of-another-scheduler"),
+        pytest.param({"resource_claims": ("device",)}, id="with-a-claim-for-devices"),
+    ],
+)
+def test_who_would_not_take_the_last_machine_does_not_answer_for_one_of_that_size(spec):
+    tolerant = {"tolerations": (Toleration("own"),)}
+    waiting = (held("bob", **{**tolerant, **spec}), held("carol", **tolerant))
+    snapshot = a_snapshot(small(), waiting=tuple(each.candidate for each in waiting))
+    tier = "{cpu: 10, memory: 8Gi, nodes: {tolerations: [{key: own, operator: Exists}]}}"
+    pools = pool(max_nodes=1, taints="[{key: own, operator: Exists}]")
+    assert only(snapshot=snapshot, tier=tier, pools=pools).verdict.status is Status.NEVER
+
+
+def test_a_third_who_waits_does_not_share_the_machine_that_two_have_filled():
+    three = tuple(held(name, cpu=8) for name in ("bob", "carol", "dan"))
+    offer = only(small(), tier=ONE_EACH, held=three, pools=pool(max_nodes=3))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1)
+
+
+def test_a_small_one_who_waits_fills_the_gap_that_large_ones_left():
+    waiting = (held("bob", cpu=12), held("carol", cpu=12), held("dan", cpu=4))
+    offer = only(small(), tier=ONE_EACH, held=waiting, pools=pool(max_nodes=3))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1)
+
+
+def test_room_beside_who_waits_is_counted_though_no_machine_more_may_come():
+    offer = only(small(), held=(held("bob"),), pools=pool(max_nodes=1))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1)
+
+
+def test_room_beside_who_waits_and_on_machines_more_is_counted_together():
+    offer = only(small(), held=(held("bob"),), pools=pool(max_nodes=3))
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 1 + 4 + 4)
+
+
+def test_pools_without_a_time_are_as_good_as_each_other():
+    pools = ", ".join(pool(minutes="null", name=name) for name in "xy")
+    told = only(small(), pools=pools)
+    assert (told.verdict.status, told.count) == (Status.NEEDS_SCALE_UP, 16)
+    assert [reason.message for reason in told.verdict.reasons] == ["pool x may grow"]
+
+
+def test_a_pool_that_could_never_help_is_not_spoken_of():
+    found = only(small(), pools=pool(cpu=3)).verdict
+    assert "Pool" not in {reason.plugin for reason in found.reasons}
+
+
+def test_what_could_be_added_is_judged_apart_from_what_an_index_keeps():
+    full = a_state(a_node("n1"), a_pod({"cpu": 7000}))
+    seen = a_snapshot(full, changed={"n1": 1}, version=1)
+    index = FitIndex(Rules())
+    offer = only(snapshot=seen, verdict=index.verdict)
+    assert (offer.verdict.status, offer.count) == (Status.NEEDS_SCALE_UP, 8)
+    assert offer.verdict.nodes == ()
+    assert only(snapshot=seen, verdict=index.verdict).verdict == offer.verdict
+
+
 def test_a_waiting_pod_that_is_being_deleted_takes_no_machine():
     pod = replace(a_pod({"cpu": 10000}), terminating=True)
     snapshot = a_snapshot(small(), waiting=(Candidate(pod, name="bob", judged=True),))
@@ -215,6 +287,15 @@ def test_what_runs_elsewhere_can_keep_a_pod_off_a_new_machine():
     there = a_state(a_node("n1", cpu=2, memory=4, labels=zone), apart("zone"))
     found = verdict(apart("zone"), there, labels="{zone: a}")
     assert found.status is not Status.NEEDS_SCALE_UP
+
+
+def test_pods_elsewhere_count_where_pods_are_to_be_spread():
+    spread = Spread("zone", 1, Selector((Requirement("app", "In", ("x",)),)))
+    pod = a_pod({"cpu": 4000}, labels={"app": "x"}, spread=(spread,))
+    empty = a_node("n1", cpu=2, memory=4, labels={"zone": "a"})
+    there = a_state(a_node("n2", cpu=2, memory=4, labels={"zone": "b"}), pod)
+    assert verdict(pod, empty, there, labels="{zone: a}").count == 2
+    assert verdict(pod, empty, there, labels="{zone: b}").status is not Status.NEEDS_SCALE_UP
 
 
 def test_a_machine_that_is_still_starting_is_no_template_beside_one_that_is_ready():

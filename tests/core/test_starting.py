@@ -59,6 +59,35 @@ def test_a_machine_that_is_starting_is_told_and_may_be_waited_for():
     assert offer.sentence == "A machine that fits is starting; your server starts once it is ready."
 
 
+def waits(*cpus, **spec):
+    """Pods that wait already, with so many CPUs each."""
+    pods = (a_pod({"cpu": cpu * 1000, "memory": 8 * GIB}, **spec) for cpu in cpus)
+    return tuple(Candidate(pod, name=f"w{n}", judged=True) for n, pod in enumerate(pods))
+
+
+POOL = "pools: [{name: p, max_nodes: 1, minutes: 5, labels: {pool: p}, cpu: 16, memory: 64Gi}]"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "expected", "count"),
+    [
+        pytest.param(waits(12), Status.NODE_COMING, 1, id="one-goes-to-what-is-starting"),
+        pytest.param(waits(12, 12), Status.NODE_COMING, 1, id="the-second-needs-a-machine-more"),
+        pytest.param(waits(16, 12), Status.NEEDS_SCALE_UP, 1, id="what-is-starting-is-filled"),
+        pytest.param(waits(16, 16), Status.BUSY, 0, id="both-are-filled"),
+        pytest.param(
+            waits(16, tolerations=(), node_selector={"pool": "p"}),
+            Status.NODE_COMING,
+            4,
+            id="one-goes-to-a-machine-more-at-once",
+        ),
+    ],
+)
+def test_who_waits_already_goes_to_what_is_starting_before_a_machine_more(waiting, expected, count):
+    (offer,) = offers(full(), starting(), pools=POOL, waiting=waiting)
+    assert (offer.verdict.status, offer.count) == (expected, count)
+
+
 @pytest.mark.parametrize(
     ("node", "expected"),
     [

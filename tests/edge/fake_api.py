@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -28,6 +29,10 @@ def configuration(url: str, token: str = "") -> SimpleNamespace:
         return f"Bearer {token}" if token else None
 
     return SimpleNamespace(host=url, get_api_key_with_prefix=key, username="", password="")
+
+
+_LASTING = range(20000, 32000)
+"""Ports that are given to nobody who asks for any: one that is let go of for a while stays free."""
 
 
 class FakeApi:
@@ -82,8 +87,16 @@ class FakeApi:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         port = int(self.url.rpartition(":")[2]) if self.url else 0
-        site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
-        await site.start()
+        while True:
+            chosen = port or secrets.choice(_LASTING)
+            site = web.TCPSite(self._runner, "127.0.0.1", chosen, reuse_address=True)
+            try:
+                await site.start()
+            except OSError:
+                if port:
+                    raise
+            else:
+                break
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def down(self) -> None:
@@ -197,7 +210,11 @@ class FakeApi:
 
     def _form(self, request: web.Request, kind: str) -> Form:
         taken = PROTOBUF in request.headers.get("Accept", "")
-        return Binary() if self.binary and taken and kind == "pods" else Form()
+        return self.form(kind) if taken else Form()
+
+    def form(self, kind: str) -> Form:
+        """How objects of a kind are written to those who take protobuf."""
+        return Binary() if self.binary and kind == "pods" else Form()
 
     def _selected(self, kind: str, query: dict[str, str]) -> list[dict]:
         items = list(self._objects[kind].values())

@@ -3,83 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
-from dataclasses import replace
 
-import msgspec
 import pytest
 
 from teamspawner.capacity import judge, place
 from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Selector, Spread, VolumeUse
 from teamspawner.capacity.place import put_on
-from teamspawner.capacity.rules import Rules
 from teamspawner.capacity.verdict import Status
-from teamspawner.cluster import dump
-from teamspawner.cluster.decode import candidate
 from teamspawner.cluster.receivers import receiver_for
-from teamspawner.cluster.state import OTHERS, State
+from teamspawner.cluster.state import State
+from tests.edge.agreeing import KINDS, RULES, Small, World, agreed, comparable
 from tests.edge.build import a_node, a_pod
-from tests.oracle.generate import case
-
-KINDS = ("nodes", "pods", *OTHERS)
-RULES = Rules()
-
-
-class World:
-    """A generated cluster, told to a state object by object."""
-
-    def __init__(self, seed: int) -> None:
-        made = case(seed)
-        self.rng = random.Random(seed)
-        self.candidates = [candidate(pod, RULES) for pod in made["pods"]]
-        self.state = State(RULES)
-        self.receivers = {k: receiver_for(k, self.state, lambda _: None) for k in KINDS}
-        self.objects: dict[tuple[str, str, str], tuple[str, dict]] = {}
-        for receiver in self.receivers.values():
-            receiver.finish()
-        for item in made["cluster"]["items"]:
-            self.tell("ADDED", item)
-
-    def tell(self, what: str, item: dict) -> None:
-        plural = dump.KINDS.get(item["kind"])
-        if plural is None:
-            return
-        meta = item["metadata"]
-        key = (plural, meta.get("namespace", ""), meta["name"])
-        if what == "DELETED":
-            del self.objects[key]
-        else:
-            self.objects[key] = (plural, item)
-        line = json.dumps({"type": what, "object": item}).encode()
-        list(self.receivers[plural].events(line))
-
-    def disturb(self) -> None:
-        """Delete, recreate or alter a few objects."""
-        for _ in range(self.rng.randint(1, 4)):
-            plural, item = self.rng.choice(list(self.objects.values()))
-            choice = self.rng.random()
-            if choice < 0.4:
-                self.tell("DELETED", item)
-                self.tell("ADDED", item)
-            elif choice < 0.6 and len(self.objects) > 5:
-                self.tell("DELETED", item)
-            elif plural == "nodes":
-                spec = {**item.get("spec", {}), "unschedulable": self.rng.random() < 0.5}
-                self.tell("MODIFIED", {**item, "spec": spec})
-
-    def fresh(self):
-        """The snapshot of the same objects, read from a dump."""
-        made = dump.Dump()
-        for (plural, namespace, name), (_, item) in self.objects.items():
-            made.objects[plural][namespace, name] = msgspec.Raw(json.dumps(item).encode())
-        return dump.snapshot(made, RULES)
-
-
-def comparable(verdict):
-    """A verdict without what may differ in order alone."""
-    rejected = {name: frozenset(reasons) for name, reasons in verdict.rejected.items()}
-    return replace(verdict, rejected=rejected, reasons=frozenset(verdict.reasons), as_of=None)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -88,9 +23,7 @@ def test_index_and_judge_agree_while_the_cluster_changes(seed):
     for _ in range(4):
         snapshot = world.state.snapshot(None)
         for each in world.candidates:
-            assert comparable(index.verdict(each, snapshot)) == comparable(
-                judge(each, snapshot, RULES)
-            )
+            agreed(index, each, snapshot)
         world.disturb()
 
 
@@ -101,7 +34,7 @@ def test_index_and_judge_agree_on_a_snapshot_with_pods_put_first(seed):
     ahead = place(snapshot, world.candidates[:2], RULES)
     for view in (snapshot, ahead, snapshot, ahead):
         for each in world.candidates:
-            assert comparable(index.verdict(each, view)) == comparable(judge(each, view, RULES))
+            agreed(index, each, view)
 
 
 @pytest.mark.parametrize("seed", range(60, 90))
@@ -143,29 +76,6 @@ def test_a_claim_that_is_yet_to_be_made_does_not_keep_a_pod_from_being_placed():
     assert ahead.placed == {"n1"}
 
 
-class Small:
-    """A state with a few objects, and an index that is asked after each change."""
-
-    def __init__(self) -> None:
-        self.state, self.index = State(RULES), FitIndex(RULES)
-        self.receivers = {k: receiver_for(k, self.state, lambda _: None) for k in KINDS}
-        for receiver in self.receivers.values():
-            receiver.finish()
-
-    def tell(self, item: dict, what: str = "ADDED") -> None:
-        line = json.dumps({"type": what, "object": item}).encode()
-        list(self.receivers[dump.KINDS[item["kind"]]].events(line))
-
-    def ask(self, pod: dict, ahead: tuple[dict, ...] = ()):
-        """The verdict, checked against the judge; ``ahead`` are put first."""
-        snapshot, asked = self.state.snapshot(None), candidate(pod, RULES)
-        for other in ahead:
-            snapshot = put_on(snapshot, candidate(other, RULES), "n1")
-        found = self.index.verdict(asked, snapshot)
-        assert comparable(found) == comparable(judge(asked, snapshot, RULES))
-        return found
-
-
 def a_home(small: Small, name: str) -> dict:
     """A claim bound to a volume of a driver that can attach one to n1; gives a pod that uses it."""
     spec = {"csi": {"driver": "d", "volumeHandle": name}, "claimRef": {"name": name, "uid": name}}
@@ -188,13 +98,54 @@ def test_a_pod_that_keeps_others_away_is_heeded_when_it_comes_and_goes():
     small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
     small.tell(a_node())
     assert small.ask(asked).status is Status.FITS_NOW
-    selector = {"matchLabels": {"app": "x"}}
-    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
-    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}), "MODIFIED")
-    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}))
+    small.tell(keeps_away())
     assert small.ask(asked).status is Status.BUSY
-    small.tell(a_pod("loner", labels={}, spec={"affinity": rule}), "DELETED")
+    small.tell(keeps_away(), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def keeps_away(namespaces: dict | None = None) -> dict:
+    """A pod on n1 that tolerates no pod labelled app=x on its machine."""
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "kubernetes.io/hostname"}
+    if namespaces is not None:
+        term["namespaceSelector"] = {"matchLabels": namespaces}
+    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    return a_pod("loner", labels={}, spec={"affinity": rule})
+
+
+def test_a_pod_keeps_others_away_once_its_machine_has_the_label_it_goes_by():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    small.tell(a_node())
+    small.tell(keeps_away())
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}), "MODIFIED")
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(a_node(), "MODIFIED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_a_pod_keeps_others_away_once_its_machine_is_seen():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    small.tell(keeps_away())
+    small.tell(a_node("n2", labels={"kubernetes.io/hostname": "n1"}))
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(a_node(), "DELETED")
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_a_pod_keeps_others_away_once_their_namespace_has_the_label_it_goes_by():
+    small, asked = Small(), a_pod("new", node="", labels={"app": "x"})
+    space = {"kind": "Namespace", "metadata": {"name": "default"}}
+    small.tell(space)
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    small.tell(keeps_away({"shy": "no"}))
+    assert small.ask(asked).status is Status.FITS_NOW
+    small.tell({**space, "metadata": {"name": "default", "labels": {"shy": "no"}}}, "MODIFIED")
+    assert small.ask(asked).status is Status.BUSY
+    small.tell(space, "MODIFIED")
     assert small.ask(asked).status is Status.FITS_NOW
 
 
@@ -215,6 +166,69 @@ def test_what_a_home_adds_follows_pods_put_first_and_taken_back():
     mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
     assert small.ask(mine).status is Status.FITS_NOW
     assert small.ask(mine, ahead=(theirs,)).status is not Status.FITS_NOW
+    assert small.ask(mine).status is Status.FITS_NOW
+
+
+def test_what_a_home_adds_follows_how_much_a_driver_attaches():
+    small = Small()
+    small.tell(a_node())
+    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
+    theirs["spec"]["nodeName"] = "n1"
+    small.tell(theirs)
+    assert small.ask(mine).status is Status.FITS_NOW
+    small.tell(limited(1))
+    assert small.ask(mine).status is Status.BUSY
+    small.tell(limited(2), "MODIFIED")
+    assert small.ask(mine).status is Status.FITS_NOW
+    small.tell(limited(1), "MODIFIED")
+    assert small.ask(mine).status is Status.BUSY
+
+
+def test_a_disk_attached_for_a_pod_of_yesterday_counts_until_it_is_let_go():
+    small = Small()
+    small.tell(a_node())
+    small.tell(limited(1))
+    mine = a_home(small, "mine")
+    a_home(small, "theirs")
+    assert small.ask(mine).status is Status.FITS_NOW
+    source = {"persistentVolumeName": "theirs"}
+    spec = {"attacher": "d", "nodeName": "n1", "source": source}
+    held = {"kind": "VolumeAttachment", "metadata": {"name": "held"}, "spec": spec}
+    small.tell(held)
+    assert small.ask(mine).status is not Status.FITS_NOW
+    small.tell(held, "DELETED")
+    assert small.ask(mine).status is Status.FITS_NOW
+
+
+def test_a_home_that_waits_for_a_volume_follows_those_that_come_and_go():
+    small = Small()
+    small.tell(a_node())
+    meta, mode = {"name": "local"}, "WaitForFirstConsumer"
+    made = {"kind": "StorageClass", "metadata": meta, "volumeBindingMode": mode}
+    small.tell({**made, "provisioner": "kubernetes.io/no-provisioner"})
+    meta = {"name": "mine", "namespace": "default", "uid": "mine"}
+    spec = {"storageClassName": "local", "resources": {"requests": {"storage": "1Gi"}}}
+    small.tell({"kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec})
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "mine"}}]
+    mine = a_pod("mine", node="", spec={"volumes": volumes})
+    assert small.ask(mine).status is not Status.FITS_NOW
+    spec = {"local": {"path": "/d"}, "storageClassName": "local", "capacity": {"storage": "1Gi"}}
+    free = {"kind": "PersistentVolume", "metadata": {"name": "free"}, "spec": spec}
+    free["status"] = {"phase": "Available"}
+    small.tell(free)
+    assert small.ask(mine).status is Status.FITS_NOW
+    small.tell(free, "DELETED")
+    assert small.ask(mine).status is not Status.FITS_NOW
+
+
+def test_what_a_home_adds_is_not_known_while_what_it_hangs_on_is_not_seen():
+    small = Small()
+    small.tell(a_node())
+    mine = a_home(small, "mine")
+    assert small.ask(mine).status is Status.FITS_NOW
+    small.state.lost("csinodes")
+    assert small.ask(mine).status is Status.UNKNOWN
+    small.state.seen("csinodes")
     assert small.ask(mine).status is Status.FITS_NOW
 
 
@@ -239,8 +253,7 @@ def test_a_warmed_index_answers_as_the_judge_does(seed):
         list(index.warm(each, snapshot))
     for _ in range(2):
         for each in world.candidates:
-            found = index.verdict(each, snapshot)
-            assert comparable(found) == comparable(judge(each, snapshot, RULES))
+            agreed(index, each, snapshot)
         world.disturb()
         snapshot = world.state.snapshot(None)
 
@@ -263,7 +276,7 @@ def test_a_large_cluster_is_warmed_in_steps_and_only_once(cpu, least):
     snapshot, index = many(1000).snapshot(None), FitIndex(RULES)
     asked = Candidate(Pod("default", {}, PodSpec({"cpu": cpu})))
     assert len(list(index.warm(asked, snapshot))) >= least
-    assert comparable(index.verdict(asked, snapshot)) == comparable(judge(asked, snapshot, RULES))
+    agreed(index, asked, snapshot)
     assert list(index.warm(asked, snapshot)) == []
 
 
@@ -324,8 +337,7 @@ def test_who_asks_about_a_moment_ago_is_answered_for_that_moment(seed):
         world.disturb()
     for snapshot in (*reversed(snapshots), *snapshots[::2], *snapshots):
         for each in world.candidates:
-            found = index.verdict(each, snapshot)
-            assert comparable(found) == comparable(judge(each, snapshot, RULES))
+            agreed(index, each, snapshot)
 
 
 def zoned(nodes: int) -> State:
@@ -364,9 +376,7 @@ def test_people_whose_disks_reach_the_same_nodes_are_asked_for_once():
     assert steps[0] > steps[1]  # the size, and what reaches the first zone
     assert steps[2] > steps[3] == steps[1] == 0
     for number in range(4):
-        found = index.verdict(at_home(number), snapshot)
-        assert len(found.nodes) == 300
-        assert comparable(found) == comparable(judge(at_home(number), snapshot, RULES))
+        assert len(agreed(index, at_home(number), snapshot).nodes) == 300
 
 
 def test_a_home_costs_nothing_more_when_other_disks_come_and_go():
@@ -376,9 +386,7 @@ def test_a_home_costs_nothing_more_when_other_disks_come_and_go():
     assert list(index.warm(at_home(0), state.snapshot(None))) == []
     assert state.drop_other("persistentvolumes", "/home-0")
     snapshot = state.snapshot(None)
-    found = index.verdict(at_home(0), snapshot)
-    assert comparable(found) == comparable(judge(at_home(0), snapshot, RULES))
-    assert found.status is not Status.FITS_NOW
+    assert agreed(index, at_home(0), snapshot).status is not Status.FITS_NOW
 
 
 def to_be_made(**storage_class: object) -> State:
@@ -422,9 +430,7 @@ def test_homes_that_are_yet_to_be_made_are_asked_for_once_if_at_all(more, nodes,
     assert (steps[0] > plain) is asked_once
     assert steps[1:] == [0, 0, 0]
     for number in range(4):
-        found = index.verdict(at_home(number), snapshot)
-        assert len(found.nodes) == nodes
-        assert comparable(found) == comparable(judge(at_home(number), snapshot, RULES))
+        assert len(agreed(index, at_home(number), snapshot).nodes) == nodes
 
 
 def test_a_home_for_which_a_volume_is_kept_is_nobody_elses():
@@ -451,4 +457,4 @@ def test_a_pod_that_is_judged_in_full_is_judged_in_steps_and_only_once():
     for view in (snapshot, ahead):
         assert len(list(index.warm(asked, view))) >= 6
         assert list(index.warm(asked, view)) == []
-        assert comparable(index.verdict(asked, view)) == comparable(judge(asked, view, RULES))
+        agreed(index, asked, view)

@@ -201,8 +201,7 @@ async def test_half_an_event_is_a_cut_and_not_the_end():
         async with a_watcher(api) as watcher:
             assert await watcher.synced(5)
             await until(lambda: api.watching("pods"))
-            body = protobuf.written("Pod", a_pod("a")).SerializeToString()
-            await api.say("pods", protobuf.event("ADDED", body)[:-10])
+            await api.say("pods", api.form("pods").event("ADDED", a_pod("a"))[:-10])
             api.cut("pods")
             api.put("pods", a_pod("late", cpu="3"))
             await until(lambda: used(watcher) == 3000)
@@ -216,7 +215,7 @@ async def test_an_event_of_a_kind_not_known_alters_nothing():
         async with a_watcher(api) as watcher:
             assert await watcher.synced(5)
             await until(lambda: api.watching("pods"))
-            await api.say("pods", protobuf.event("SURPRISE", b""))
+            await api.say("pods", api.form("pods").event("SURPRISE", {}))
             api.put("pods", a_pod("late", cpu="3"))
             await until(lambda: used(watcher) == 3000)
             assert not watcher.status().trouble

@@ -146,7 +146,7 @@ async def test_who_waits_sees_plain_words_and_ways_out(cluster, hub, ada):
     assert "Your server is starting" in page.text
     assert f'action="/hub/teamspawner/instead/{ada.name}"' in page.text
     assert "pending.js" in page.text
-    assert (await ada.stop()).status in {202, 204}
+    await ada.stop()
 
 
 async def test_who_waits_takes_another_choice_in_one_step(cluster, hub, ada):
@@ -174,7 +174,8 @@ async def test_who_waits_can_stop_and_choose_again(cluster, hub, ada):
 
 async def test_another_choice_passes_the_same_gate(cluster, hub, ada):
     await waiting(cluster, ada)
-    answer = await ada.post_form(f"/hub/teamspawner/instead/{ada.name}", {"profile": "secret"})
+    instead = f"/hub/teamspawner/instead/{ada.name}"
+    answer = await ada.settled(await ada.post_form(instead, {"profile": "secret"}))
     assert answer.status == 403
     assert not [pod for pod in await cluster.pods() if ada.name in str(pod)]
 

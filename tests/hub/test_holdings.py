@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from teamspawner.capacity.objects import Node, NodeState, Pod, PodSpec, Snapshot
 from teamspawner.hub.holdings import Holdings
+from teamspawner.offers.totals import model_totals
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,6 +48,30 @@ def test_devices_are_counted_by_who_holds_them_and_kinds_are_never_added_up():
     }
     assert seen.total == {("A100", "whole"): 8, ("A100", "mig"): 7}
     assert seen.free == {("A100", "whole"): 5, ("A100", "mig"): 4}
+
+
+def test_devices_that_a_node_has_lost_while_pods_hold_them_are_less_than_none():
+    held = a_node("a", pods=[a_pod(2)], **{"nvidia.com/gpu.product": "A100"})
+    lost = replace(held, node=replace(held.node, allocatable={"cpu": 64000}))
+    seen = Holdings().seen(Snapshot(nodes={"a": lost}, as_of=AS_OF))
+    (model,) = model_totals(Snapshot(nodes={"a": lost}))
+    assert seen.free == {("A100", "whole"): -2} == {(model.model, model.kind): model.devices.free}
+    assert (seen.total, seen.in_use) == ({("A100", "whole"): 0}, {("", "A100", "whole"): 2})
+
+
+@pytest.mark.parametrize(
+    ("doubt", "nodes", "total"),
+    [
+        pytest.param({"unseen": frozenset({"pods"})}, 1, {("T4", "whole"): 8}, id="no pods"),
+        pytest.param({"unread": {"a": "pods"}}, 1, {("T4", "whole"): 8}, id="one pod less"),
+        pytest.param({"unseen": frozenset({"nodes"})}, None, {}, id="no nodes"),
+        pytest.param({"unread": {"b": "nodes"}}, 1, {}, id="one node less"),
+    ],
+)
+def test_what_is_not_wholly_known_has_no_number(doubt, nodes, total):
+    state = a_node("a", pods=[a_pod(2, team="physics")], **{"nvidia.com/gpu.product": "T4"})
+    seen = Holdings().seen(Snapshot(nodes={"a": state}, as_of=AS_OF, **doubt))
+    assert (seen.nodes, seen.total, seen.free, seen.in_use) == (nodes, total, {}, {})
 
 
 def test_what_is_added_up_as_nodes_change_is_what_a_count_from_nothing_gives():

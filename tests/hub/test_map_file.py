@@ -51,6 +51,11 @@ async def ada(hub):
     return await hub.someone("ada")
 
 
+async def verdicts(person):
+    found = (await person.call("GET", "/teamspawner/offers")).json
+    return {each["slug"]: each["verdict"] for each in found["offers"]}
+
+
 async def slugs(person):
     found = (await person.call("GET", "/teamspawner/offers")).json
     return [each["slug"] for each in found["offers"]]
@@ -74,6 +79,14 @@ async def test_a_repaired_map_comes_into_force_by_itself(ada, path):
 async def test_a_changed_map_comes_into_force_by_itself(ada, path):
     write(path, WIDER)
     assert set(await slugs(ada)) == {"small", "large", "own"}
+
+
+async def test_a_tier_that_was_resized_is_judged_by_its_new_size_at_once(ada, path):
+    assert (await verdicts(ada))["small"] == "FITS_NOW"
+    write(path, WIDER.replace("cpu: 1", "cpu: 1000"))
+    assert (await verdicts(ada))["small"] == "NEVER"
+    write(path, WIDER)
+    assert (await verdicts(ada))["small"] == "FITS_NOW"
 
 
 async def test_after_a_wrong_edit_the_last_good_map_holds_and_the_fault_is_told_once(

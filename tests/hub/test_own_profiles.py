@@ -116,7 +116,7 @@ async def test_a_hidden_profile_is_refused_in_the_words_of_a_missing_one(ada):
 
 
 async def test_the_form_shows_the_sentence(ada):
-    answer = await ada.post_form("/hub/spawn", {"profile": "gpu"})
+    answer = await ada.settled(await ada.post_form("/hub/spawn", {"profile": "gpu"}))
     assert answer.status == 403
     assert NOT_YOURS in answer.text
 
@@ -164,7 +164,7 @@ async def test_a_request_too_large_to_be_honest_is_refused(ada):
 async def test_refusals_write_no_traceback_and_no_token(hub, ada):
     hub.log.lines.clear()
     await ada.start({"profile": "nope"})
-    await ada.post_form("/hub/spawn", {"profile": "nope"})
+    await ada.settled(await ada.post_form("/hub/spawn", {"profile": "nope"}))
     await ada.browse("GET", "/hub/spawn?profile=nope")
     assert "Traceback" not in hub.log.text
     assert "API_TOKEN" not in hub.log.text

@@ -25,11 +25,16 @@ MAP = {
             "wait": "1h",
         },
         "gpu": {"name": "GPU", "gpu": {"counts": [1, 2]}, "per_gpu": {"cpu": 1, "memory": "1Gi"}},
+        "there": {
+            "cpu": 1,
+            "memory": "1Gi",
+            "nodes": {"selector": {"kubernetes.io/hostname": "node-1"}},
+        },
     },
     "teams": {
         "arts": {
             "groups": ["arts"],
-            "tiers": ["small", "patient", "gpu"],
+            "tiers": ["small", "patient", "gpu", "there"],
             "gpu": {"team": 3},
             "limits": {"servers_per_user": 2},
         }
@@ -164,6 +169,14 @@ async def test_a_gpu_server_then_a_cpu_server_leaves_nothing_of_the_first(cluste
     keys = {each.get("key") for each in cpu["tolerations"]}
     assert "chart" in keys
     assert "nvidia.com/gpu" not in keys
+
+
+async def test_what_is_offered_is_not_narrowed_by_the_choice_of_a_server_that_runs(hub, ada):
+    assert (await ada.start({"profile": "there"})).status == 201
+    bob = await hub.someone("bob-who-runs-nothing", "arts")
+    for slug in ("small", GPU):
+        own, others = await offer(ada, slug), await offer(bob, slug)
+        assert (own["verdict"], own["nodes"]) == (others["verdict"], others["nodes"])
 
 
 async def test_pods_carry_tier_team_and_variant(cluster, ada):

@@ -27,6 +27,20 @@ def test_a_port_that_is_taken_is_told(taken, capsys):
     assert f"--port {taken}: taken" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("more", "cluster"),
+    [((), "a cluster to play with"), (("--kubeconfig", "mine"), "the cluster of mine")],
+    ids=["embedded", "own"],
+)
+def test_what_is_going_on_is_said_at_once_and_not_on_stdout(more, cluster, taken, capsys):
+    main(["demo", "--no-browser", "--port", str(taken), *more])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == (
+        f"Starting a JupyterHub on {cluster}; this takes some seconds. Ctrl-C ends it."
+    )
+
+
 @pytest.mark.parametrize("port", ["-3", "65536"], ids=["below", "above"])
 def test_a_port_that_is_none_is_told(port, capsys):
     assert main(["demo", "--no-browser", "--port", port]) == 2

@@ -390,12 +390,17 @@ async def test_a_pod_of_higher_priority_takes_the_place_of_as_few_as_can_be(tmp_
         assert (await client.get(f"{PODS}/b"))["status"]["phase"] == "Running"
 
 
+def is_judged(pod):
+    return any(each["type"] == "PodScheduled" for each in pod["status"].get("conditions", ()))
+
+
 @pytest.mark.asyncio
 async def test_a_rush_never_fills_a_node_beyond_its_size(tmp_path, small):
     async with a_cluster(tmp_path, small) as (_, client):
         pods = [client.create(PODS, a_pod(f"p{place}", cpu="500m")) for place in range(8)]
         await asyncio.gather(*pods)
-        await asyncio.sleep(3)
+        for place in range(8):
+            await until(client, f"p{place}", is_judged)
         placed = (await client.get(PODS, fieldSelector="spec.nodeName=small"))["items"]
         assert len(placed) == 4
 

@@ -73,21 +73,21 @@ def _amd_model(facts: Facts, resource: str) -> tuple[Model, bool]:
     for key in AMD_KEYS[:2]:
         if key in facts.labels:
             break
-        values = sorted(
-            label.removeprefix(f"{key}.") for label in facts.labels if label.startswith(f"{key}.")
-        )
+        values = sorted(_in_keys(facts, key))
         if values:
             exists = tuple(Requirement(f"{key}.{value}", "Exists") for value in values)
             return Model(values[0], True, exists), len(values) > 1
     return model_of(facts, resource, (*AMD_KEYS, *CLOUD_KEYS)), False
 
 
+def _in_keys(facts: Facts, key: str) -> list[str]:
+    """Values that the older labeller writes into keys: ``KEY.VALUE``."""
+    return [label.removeprefix(f"{key}.") for label in facts.labels if label.startswith(f"{key}.")]
+
+
 def _amd_memory(facts: Facts) -> int | None:
     for key in ("amd.com/gpu.vram", "beta.amd.com/gpu.vram"):
-        inside = [
-            label.removeprefix(f"{key}.") for label in facts.labels if label.startswith(f"{key}.")
-        ]
-        sizes = [facts.labels[key]] if key in facts.labels else inside
+        sizes = [facts.labels[key]] if key in facts.labels else _in_keys(facts, key)
         found = re.fullmatch(r"(\d{1,6})([MGT])", sizes[0]) if len(sizes) == 1 else None
         if found:
             return int(found[1]) * _SCALE[found[2]]

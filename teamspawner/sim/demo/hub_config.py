@@ -48,6 +48,10 @@ c.KubeSpawner.volumes = [
     {"name": "home", "persistentVolumeClaim": {"claimName": "{pvc_name}"}},
 ]
 c.KubeSpawner.volume_mounts = [{"name": "home", "mountPath": "/home/jovyan"}]
+c.KubeSpawner.tolerations = [  # as the chart has it, and `teamspawner explain`
+    {"key": key, "operator": "Equal", "value": "user", "effect": "NoSchedule"}
+    for key in ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
+]
 c.KubeSpawner.start_timeout = 120
 c.KubeSpawner.http_timeout = 60
 c.KubeSpawner.delete_grace_period = 2

@@ -1,4 +1,4 @@
-"""Lay a choice onto a spawner in KubeSpawner's own way; nothing of an earlier one stays."""
+"""A choice as the profile that KubeSpawner applies; nothing of an earlier one stays."""
 
 from __future__ import annotations
 

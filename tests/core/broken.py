@@ -1,0 +1,38 @@
+"""API objects made so that they cannot be read, each in the way its kind can be."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+Json = dict[str, Any]
+
+_WAYS: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "Pod": (("spec", "containers", 0, "resources"), {"requests": {"cpu": "much"}}),
+    "Node": (("status", "allocatable", "cpu"), "much"),
+    "PersistentVolumeClaim": (("spec", "resources"), {"requests": {"storage": "much"}}),
+    "PersistentVolume": (("spec", "capacity"), {"storage": "much"}),
+    "StorageClass": (("allowedTopologies",), 5),
+    "Namespace": (("metadata", "labels"), 5),
+    "CSIDriver": (("spec",), 5),
+    "CSINode": (("spec",), 5),
+    "CSIStorageCapacity": (("capacity",), "much"),
+    "VolumeAttachment": (("spec",), 5),
+    "DeviceClass": (("spec",), 5),
+}
+
+
+def broken(item: Json) -> Json:
+    """The same object with one field that cannot be read."""
+    found = copy.deepcopy(item)
+    path, value = _WAYS[item["kind"]]
+    inner: Any = found
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return found
+
+
+def nameless(item: Json) -> Json:
+    """The same object with a name that is no text."""
+    return {**item, "metadata": {**item["metadata"], "name": 7}}
