@@ -23,6 +23,13 @@ async def watch(plane, **settings):
     return watcher
 
 
+async def stopped(*watchers):
+    """Stop, and give TLS the time to say goodbye: a socket closes when both sides have."""
+    for watcher in watchers:
+        await watcher.stop()
+    await asyncio.sleep(0.2)
+
+
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "paged"])
 async def test_the_numbers_follow_a_real_api_server(control_plane, admin, namespace, streamed):
     watcher = await watch(control_plane, streamed=streamed, page=3)
@@ -39,7 +46,7 @@ async def test_the_numbers_follow_a_real_api_server(control_plane, admin, namesp
         assert watcher.status().scheduler == "1.35"
         await until(lambda: not watcher.snapshot().unseen)
     finally:
-        await watcher.stop()
+        await stopped(watcher)
 
 
 AFFINITY = {
@@ -146,8 +153,7 @@ async def test_a_real_api_server_says_in_protobuf_what_it_says_in_json(
         assert by_name[0] == by_name[1]
         assert not any(watcher.status().kinds["pods"].odd for watcher in told)
     finally:
-        for watcher in told:
-            await watcher.stop()
+        await stopped(*told)
 
 
 def rights(suffix: str) -> list[dict]:
@@ -183,4 +189,4 @@ async def test_rights_given_later_heal_without_a_restart(control_plane_assets):
             await until(lambda: not watcher.snapshot().unseen & {"nodes", "pods"}, 20)
             assert "persistentvolumes" in watcher.snapshot().unseen
         finally:
-            await watcher.stop()
+            await stopped(watcher)
