@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from teamspawner.capacity.claims import is_foreign
 from teamspawner.capacity.filtering import NO_CHANGE, Change, Filter, Reasons
-from teamspawner.capacity.migration import BY_FIELD, BY_NAME, UNCOUNTED, handle
+from teamspawner.capacity.migration import BY_FIELD, BY_NAME, UNCOUNTED, handle, translatable
 from teamspawner.capacity.objects import (
+    EMPTY,
     Candidate,
     Claim,
     NodeState,
@@ -225,7 +226,9 @@ def csi_volume(
     """
     if use.kind not in {"claim", "ephemeral"}:
         plugin = BY_FIELD.get(use.kind)
-        return (plugin.driver, handle(plugin, use.name)) if plugin and has_csi_node else None
+        if not plugin or not has_csi_node or not translatable(plugin, use.name, EMPTY):
+            return None
+        return plugin.driver, handle(plugin, use.name)
     claim = storage.claims.get((namespace, use.name))
     if claim is None:
         return None
@@ -248,9 +251,9 @@ def _provisioner(claim: Claim, storage: Storage, has_csi_node: bool) -> str:  # 
 
 def _of_volume(volume: Volume, has_csi_node: bool) -> tuple[str, str] | None:  # noqa: FBT001 - a fact
     if volume.plugin in BY_NAME:
-        if not has_csi_node:
-            return None
         plugin = BY_NAME[volume.plugin]
+        if not has_csi_node or not translatable(plugin, volume.disk, volume.labels):
+            return None
         return plugin.driver, handle(plugin, volume.disk, volume.labels)
     if volume.csi_driver and volume.csi_handle:
         return volume.csi_driver, volume.csi_handle

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from teamspawner.capacity.claims import Needs, unseen_claim
 from teamspawner.capacity.filtering import Change, Filter, Reasons
 from teamspawner.capacity.matching import selects, terms_match
-from teamspawner.capacity.migration import BY_NAME, translated
+from teamspawner.capacity.migration import BY_NAME, translatable, translated
 from teamspawner.capacity.objects import (
     Claim,
     Labels,
@@ -61,10 +61,7 @@ class Binding(Filter):
             return None
         if any(self._is_kept_for(claim) for claim in needs.unbound):
             return None
-        bound = tuple(
-            (v.node_terms, v.plugin, tuple(sorted(v.labels.items())) if v.plugin else ())
-            for v in needs.bound
-        )
+        bound = tuple((v.node_terms, *_migrating(v)) for v in needs.bound)
         return (bound, *(replace(claim, namespace="", name="", uid="") for claim in needs.unbound))
 
     @property
@@ -220,6 +217,15 @@ def _kept_for(reference: tuple[str, str, str], claim: Claim) -> bool:
     return (namespace, name) == (claim.namespace, claim.name) and uid in {"", claim.uid}
 
 
+def _migrating(volume: Volume) -> tuple[Hashable, ...]:
+    """Return what of a volume counts on a node where a CSI driver has taken over."""
+    plugin = BY_NAME.get(volume.plugin)
+    if plugin is None:
+        return ()
+    seen = translatable(plugin, volume.disk, volume.labels)
+    return (plugin.name, seen, tuple(sorted(volume.labels.items())))
+
+
 def reaches(volume: Volume, labels: Labels, migrated: frozenset[str] = frozenset()) -> bool:
     """Tell whether a volume's own node affinity lets it be used on a node.
 
@@ -230,7 +236,10 @@ def reaches(volume: Volume, labels: Labels, migrated: frozenset[str] = frozenset
     """
     terms = volume.node_terms
     if volume.plugin in migrated:
-        terms = translated(BY_NAME[volume.plugin], terms, volume.labels)
+        plugin = BY_NAME[volume.plugin]
+        if not translatable(plugin, volume.disk, volume.labels):
+            return False
+        terms = translated(plugin, terms, volume.labels)
     return terms is None or terms_match(terms, labels, "")
 
 

@@ -166,15 +166,17 @@ class Further:
             bad: Nodes that never take it, for reasons besides those known here.
         """
         preempt = tuple(sorted(name for name in self._preempt if name not in bad))
+        doubtful = any(name not in bad for name in self._doubtful)
         if preempt:
+            count = sum(self._far[name].preempt or 0 for name in preempt)
             return Verdict(
                 Status.FITS_BY_PREEMPTION,
                 preempt=preempt,
-                count=sum(self._far[name].preempt or 0 for name in preempt),
+                count=None if doubtful else count,
                 placeholder_only=any(name in self._gentle for name in preempt),
                 as_of=snapshot.as_of,
             )
-        if any(name not in bad for name in self._doubtful):
+        if doubtful:
             return None
         if any(name not in bad for name in self._open):
             freeing = tuple(sorted(name for name in self._freeing if name not in bad))

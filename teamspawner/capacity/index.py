@@ -168,9 +168,6 @@ class FitIndex:
         do not dance. A claim that is not there yet does not keep its pod from being placed.
         """
         for candidate in candidates:
-            spec = candidate.pod.spec
-            if spec.gates or not self.rules.speaks_for(spec.scheduler_name):
-                continue
             fitting = self.verdict(_homeless(candidate, snapshot), snapshot).nodes
             if fitting:
                 snapshot = put_on(snapshot, candidate, self._choose(candidate, snapshot, fitting))
@@ -197,6 +194,7 @@ def _size_of(spec: PodSpec) -> Hashable:
         tuple(sorted(spec.node_selector.items())),
         spec.node_terms,
         spec.tolerations,
+        spec.features,
         _odd_of(spec),
     )
 

@@ -116,7 +116,7 @@ def _without_room(
             tally,
             preempt=preempt,
             placeholder_only=gentle,
-            count=count,
+            count=None if unsure else count,
         )
     if unsure:
         return _unknown(snapshot, tally, unsure)

@@ -5,6 +5,7 @@ Source: csi-translation-lib ``plugins``, as far as placement and attach limits g
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from teamspawner.capacity.objects import Labels, NodeTerm, Requirement
@@ -57,6 +58,30 @@ UNCOUNTED = frozenset(
 """Built-in drivers whose volumes are not counted against a CSI driver's limit."""
 
 
+_EBS = re.compile(r"vol-[^/]*")
+_GCE_PARTS = 3
+
+
+def translatable(plugin: Plugin, name: str, labels: Labels) -> bool:
+    """Tell whether a built-in driver's volume can be seen as one of its CSI driver at all.
+
+    Where it cannot be, the scheduler stops with an error and places no pod that uses it: a disk
+    of AWS named by an odd URL, a disk of GCE in several zones that are not of one region or
+    not called as zones are there (``gceGetRegionFromZones``).
+    """
+    if plugin.field == "awsElasticBlockStore" and name.startswith("aws://"):
+        path = name.removeprefix("aws://").partition("/")[2].strip("/")
+        return _EBS.fullmatch(path) is not None
+    zones = _gce_zones(labels) if plugin.field == "gcePersistentDisk" else []
+    parts = [zone.split("-") for zone in zones] if len(zones) > 1 else []
+    regions = {tuple(each[:2]) for each in parts}
+    return len(regions) <= 1 and all(len(each) == _GCE_PARTS for each in parts)
+
+
+def _gce_zones(labels: Labels) -> list[str]:
+    return (labels.get(_BETA_ZONE) or labels.get(_ZONE) or "").split("__")
+
+
 def handle(plugin: Plugin, name: str, labels: Labels | None = None) -> str:
     """Return the CSI handle of a built-in driver's volume.
 
@@ -69,7 +94,7 @@ def handle(plugin: Plugin, name: str, labels: Labels | None = None) -> str:
         return name.rstrip("/").rsplit("/", 1)[-1]
     if plugin.field != "gcePersistentDisk":
         return name
-    zones = ((labels or {}).get(_BETA_ZONE) or (labels or {}).get(_ZONE) or "").split("__")
+    zones = _gce_zones(labels or {})
     where = zones[0] or "UNSPECIFIED"
     if len(zones) > 1:
         return f"regions/{where.rpartition('-')[0]}/{name}"

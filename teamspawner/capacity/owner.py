@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from teamspawner.capacity.answers import Answers
 from teamspawner.capacity.context import Context, prepare
+from teamspawner.capacity.features import Features
 from teamspawner.capacity.filtering import Filter
 from teamspawner.capacity.filters import Fit, Placement, Ports
 from teamspawner.capacity.held import Held
@@ -26,6 +27,8 @@ Reaches = Held[tuple[Tables, Reach]]
 """Where volumes of one sort may go, for all people who have such ones."""
 
 _ANYWHERE = Reach(None)
+_OF_THE_SIZE = (Placement, Ports, Fit, Features)
+"""Filters that ask nothing of whose pod it is: what they say is among the answers to its size."""
 
 
 class Owner:
@@ -84,7 +87,7 @@ class Owner:
 
     def _prepare(self, candidate: Candidate, snapshot: Snapshot, answers: Answers) -> None:
         context = prepare(candidate, snapshot, self.rules)
-        own = tuple(f for f in context.filters if not isinstance(f, Placement | Ports | Fit))
+        own = tuple(f for f in context.filters if not isinstance(f, _OF_THE_SIZE))
         self.usable = (
             context.local
             and not context.blocked

@@ -103,7 +103,7 @@ def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, 
         "metadata": {"namespace": pod.namespace, "labels": dict(pod.labels)},
         "spec": {
             "containers": [main, *_objects(within(single, "extraContainers"))],
-            "initContainers": _objects(within(single, "initContainers")),
+            "initContainers": [*_blocker(single), *_objects(within(single, "initContainers"))],
             "nodeSelector": {**_texts(within(single, "nodeSelector")), **spec.node_selector},
             "affinity": {
                 "nodeAffinity": node,
@@ -113,6 +113,13 @@ def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, 
             "priority": _priority(values),
         },
     }
+
+
+def _blocker(single: Any) -> list[Any]:
+    """The init container that keeps servers from the cloud's metadata."""
+    resources = within(single, "networkTools.resources")
+    blocks = within(single, "cloudMetadata.blockWithIptables") is not False
+    return [{"name": "block-cloud-metadata", "resources": resources}] if blocks else []
 
 
 def _priority(values: Mapping[str, Any]) -> int:

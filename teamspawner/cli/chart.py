@@ -32,12 +32,26 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="print, instead of values, a Deployment of placeholders for each GPU tier and pool",
     )
     parser.add_argument(
-        "--replicas", type=natural, default=1, help="how many placeholders each gets; default 1"
+        "--replicas",
+        type=natural,
+        metavar="N",
+        default=1,
+        help="how many placeholders each gets; default: %(default)s",
     )
     parser.add_argument(
-        "--release", type=label, default="jupyterhub", help="name of the Helm release"
+        "--release",
+        type=label,
+        metavar="NAME",
+        default="jupyterhub",
+        help="name of the Helm release; default: %(default)s",
     )
-    parser.add_argument("--namespace", type=label, default="jupyterhub", help="where the hub runs")
+    parser.add_argument(
+        "--namespace",
+        type=label,
+        metavar="NS",
+        default="jupyterhub",
+        help="where the hub runs; default: %(default)s",
+    )
     parser.add_argument(
         "--skip-gpu-images",
         action="store_true",

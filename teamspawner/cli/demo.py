@@ -12,7 +12,9 @@ from teamspawner.cli.rights import USUAL, manifests
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     option = parser.add_argument
-    option("--port", type=int, help="port of the hub; 0 for any free one (default: 8000)")
+    option(
+        "--port", type=int, metavar="N", help="port of the hub; 0 for any free one (default: 8000)"
+    )
     option("--scenario", type=Path, metavar="FILE", help="a cluster and its people")
     told = "use this API server and its scheduler instead of the embedded ones"
     option("--kubeconfig", type=Path, metavar="PATH", help=told)

@@ -42,7 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--groups", metavar="A,B", help="all groups that the hub knows, to find teams of nobody"
     )
     parser.add_argument(
-        "--namespace", type=label, help="where the hub runs; default: here, else jupyterhub"
+        "--namespace",
+        type=label,
+        metavar="NS",
+        help="where the hub runs; default: here, else jupyterhub",
     )
     parser.add_argument(
         "--service-account",

@@ -19,9 +19,19 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,…",
         help=f"what the hub shall see: {', '.join(FEATURES)}; default: %(default)s",
     )
-    parser.add_argument("--namespace", type=label, default="jupyterhub", help="where the hub runs")
     parser.add_argument(
-        "--service-account", type=subdomain, default="hub", help="the account it runs as"
+        "--namespace",
+        type=label,
+        metavar="NS",
+        default="jupyterhub",
+        help="where the hub runs; default: %(default)s",
+    )
+    parser.add_argument(
+        "--service-account",
+        type=subdomain,
+        metavar="NAME",
+        default="hub",
+        help="the account it runs as; default: %(default)s",
     )
 
 

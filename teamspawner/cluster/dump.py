@@ -34,7 +34,7 @@ from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.cluster.recognise import Recogniser
-from teamspawner.cluster.unread import Unread, reach
+from teamspawner.cluster.unread import SOME_NODE, Unread, reach
 from teamspawner.errors import TeamSpawnerError
 
 KINDS = {
@@ -313,10 +313,14 @@ def _finish(build: _Build, unseen: frozenset[str], unread: Unread) -> Snapshot:
         for name, node in (build.nodes | hidden).items()
     }
     elsewhere = (pods for name, pods in build.pods.items() if name not in states)
+    stranded = tuple(pod for pods in elsewhere for pod in pods)
+    if SOME_NODE in hidden:  # it may be any of those that pods are bound to
+        states[SOME_NODE] = NodeState(hidden[SOME_NODE], stranded, total(stranded), "nodes")
+        stranded = ()
     return Snapshot(
         nodes=states,
         waiting=tuple(build.waiting),
-        stranded=tuple(pod for pods in elsewhere for pod in pods if is_ours(pod)),
+        stranded=tuple(filter(is_ours, stranded)),
         storage=Storage(
             claims=build.claims,
             volumes=build.volumes,

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct, json
 
 from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
-from teamspawner.cluster.unread import reach
+from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, reach
 
 __all__ = [
     "HEADED",
@@ -292,7 +292,9 @@ class Receiver(ABC):
         self.drop(key)
         if not key and self.listed is not None:
             self.listed.add(key)
-        self.state.cannot_read(self.kind, key, reach(self.kind, key, bytes(raw)))
+        where = reach(self.kind, key, bytes(raw))
+        # a node without a name may be any that pods are bound to
+        self.state.cannot_read(self.kind, key, EVERYWHERE if where == SOME_NODE else where)
         self.odd.count += 1
         name = name or "an object without a name"
         if name not in self.odd.named and len(self.odd.named) < _NAMED:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from teamspawner.capacity.objects import EMPTY
 
@@ -31,8 +31,21 @@ class _Condition(Struct):
     type: str | None = None
 
 
+class _Name(Struct):
+    name: str | None = None
+
+
+class _Named(Struct):
+    metadata: _Name | None = None
+
+
+class _Meta(Struct):
+    labels: dict[str, Raw] | None = None
+
+
 class _Spec(Struct, rename="camel"):
     node_name: str | None = None
+    affinity: dict[str, Raw] | None = None
 
 
 class _Status(Struct, rename="camel"):
@@ -44,11 +57,14 @@ class _Status(Struct, rename="camel"):
 class _Glimpse(Struct):
     """As much of a pod as tells what it may concern."""
 
+    metadata: _Meta | None = None
     spec: _Spec | None = None
     status: _Status | None = None
 
 
 _glimpse = msgspec.json.Decoder(_Glimpse)
+_named = msgspec.json.Decoder(_Named)
+_NO_GLIMPSE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def reach(kind: str, name: str, raw: bytes) -> str:
@@ -60,21 +76,29 @@ def reach(kind: str, name: str, raw: bytes) -> str:
 
     Args:
         kind: Plural name.
-        name: Of a node; empty when it cannot be read. Not looked at for other kinds.
+        name: Of a node; empty when it is not known yet. Not looked at for other kinds.
         raw: The object as JSON; empty when it is not at hand.
 
     Returns:
         The name of a node, ``EVERYWHERE`` or ``NOWHERE``.
     """
     if kind == "nodes":
-        return name or SOME_NODE
+        return name or _name_in(raw) or SOME_NODE
     return _reach_of_pod(raw) if kind == "pods" else EVERYWHERE
+
+
+def _name_in(raw: bytes) -> str:
+    try:
+        found = _named.decode(raw).metadata
+    except _NO_GLIMPSE:
+        return ""
+    return (found.name if found else None) or ""
 
 
 def _reach_of_pod(raw: bytes) -> str:
     try:
         found = _glimpse.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _NO_GLIMPSE:
         return EVERYWHERE
     spec, status = found.spec or _Spec(), found.status or _Status()
     if status.phase in _FINISHED:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from teamspawner.capacity.objects import Candidate
 from teamspawner.hub.turns import Turns
+from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.model import Choice
 
 __all__ = ["Alike", "Whose", "is_same", "may_share"]
@@ -121,11 +122,18 @@ def _is_plain(candidate: Candidate) -> bool:
 
 
 def is_same(one: Choice, other: Choice) -> bool:
-    """Whether two choices of the same key make the same pod for the same person."""
+    """Whether two choices of the same key make the same pod for the same person.
+
+    The label that a start has put on its choice tells no two pods apart.
+    """
     if one is other:
         return True
-    mine, others = ((c.override, c.profile, c.labels) for c in (one, other))
+    mine, others = ((c.override, c.profile, _lasting(c.labels)) for c in (one, other))
     return mine == others
+
+
+def _lasting(labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if name != START_LABEL}
 
 
 def _made_over(candidate: Candidate, theirs: Whose, mine: Whose) -> Candidate:

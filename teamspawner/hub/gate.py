@@ -93,10 +93,9 @@ class Gate:
         self.linked = options if isinstance(options, dict) else {}
         if not self.linked.get("profile"):
             raise OpenPage
-        shared, person = self._known.shared(), self._known.person()
-        scene = self._known.scene(await self._known.profiles())
+        desk, profiles = await self._listings.opened()
         try:
-            choices = shared.desk(self._spawner).resolve(person, options, scene)
+            choices = desk.resolve(self._known.person(), options, self._known.scene(profiles))
         except ChoiceError as error:
             raise self._refusal(error) from None
         await self._known.shapes().make(choices)
@@ -257,7 +256,9 @@ class Gate:
         plan = desk.plan(person, self._known.scene(profiles))
         await self._listings.prepare(plan, profiles)
         scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
-        return desk.nearest(person, choice, scene)
+        # as it was judged: pods are known by their choices, and those have no mark of a start
+        labels = {name: each for name, each in choice.labels.items() if name != START_LABEL}
+        return desk.nearest(person, replace(choice, labels=labels), scene)
 
     def ended(self, *, well: bool) -> None:
         """A start is over; its place is kept until the pod is seen, or given back at once."""

@@ -118,7 +118,6 @@ class _Open:
     merged: set[str] = field(default_factory=set)
     key: str | None = None
     key_line: int = 0
-    skip: bool = False
     size: int = 1
 
 
@@ -192,7 +191,7 @@ class _Reader:
 
     def _scalar(self, event: Any, line: int) -> None:
         top = self._stack[-1] if self._stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None and not top.skip:
+        if top is not None and isinstance(top.value, dict) and top.key is None:
             self._key(top, event, line)
             return
         done = _Done(_plain(event, line), None, 1)

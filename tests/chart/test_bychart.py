@@ -137,6 +137,15 @@ def test_what_runs_beside_the_server_takes_room_too(explain):
     assert requests["cpu_millicores"] == 3000
 
 
+@pytest.mark.parametrize(("blocks", "cpu"), [(True, 3000), (False, 2000)])
+def test_what_blocks_the_clouds_metadata_runs_first(explain, blocks, cpu):
+    values = single(
+        networkTools={"resources": {"requests": {"cpu": "3"}}},
+        cloudMetadata={"blockWithIptables": blocks},
+    )
+    assert explain(a_node(), values=values)[1]["cpu_millicores"] == cpu
+
+
 @pytest.mark.parametrize(("enabled", "verdict"), [(True, "FITS_BY_PREEMPTION"), (False, "BUSY")])
 def test_the_priority_of_people_counts_where_the_chart_makes_one(explain, enabled, verdict):
     node = a_node()

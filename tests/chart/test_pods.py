@@ -8,9 +8,19 @@ import pytest
 import pytest_asyncio
 from kubernetes_validate import validate
 
+from teamspawner.capacity import Rules, judge
+from teamspawner.cli.bychart import as_chart
+from teamspawner.cluster.decode import candidate
+from teamspawner.map import load
+from teamspawner.offers.choices import plain_pod
+from teamspawner.offers.desk import Desk
+from teamspawner.offers.model import Person
+from teamspawner.offers.scene import Scene
 from tests.chart import standin
+from tests.chart.build import a_gpu_node, a_node
 from tests.chart.layers import FRAGMENTS, MANIFESTS, complete, layered, read
 from tests.chart.render import unsized
+from tests.core.raw import snapshot_of
 from tests.hub.cluster import NAMESPACE, a_cluster
 from tests.hub.hubs import a_hub
 
@@ -76,7 +86,7 @@ async def pods(cluster, tmp_path_factory):
     chart["volumes"], chart["volume_mounts"] = {}, {}
     async with a_hub(folder, KubeSpawner=chart, TeamSpawner={**ours, "dry_run": False}) as hub:
         ada = await hub.someone("ada", "research")
-        made = {}
+        made = {"values": values}
         for tier in ("small", "large", "gpu"):
             made[tier] = await _started(cluster, ada, tier)
             await ada.stop()
@@ -132,6 +142,27 @@ async def test_a_server_keeps_what_the_chart_gives_it(pods, tier):
     assert labels["hub.jupyter.org/network-access-hub"] == "true"
     assert labels["teamspawner/tier"] == tier
     assert labels["teamspawner/team"] == "research"
+
+
+@pytest.mark.parametrize("tier", TIERS)
+async def test_explain_judges_the_pod_that_the_hub_makes(pods, tier):
+    values = pods["values"]
+    nodes = [a_node(), a_gpu_node(labels={"nvidia.com/gpu.product": MODEL})]
+    snapshot = snapshot_of(nodes)
+    scene = Scene(snapshot=snapshot, verdict=judge, pod_for=plain_pod)
+    choices = Desk(load(values["custom"]["teamspawner"]).map).plan(
+        Person("ada", ("research",)), scene
+    )
+    first = next(each for each in choices if (each.tier, each.team) == (tier, "research"))
+    foretold = as_chart(plain_pod(first), first, values, Rules()).pod.spec
+    made = candidate(pods[tier], Rules()).pod.spec
+    for name in ("requests", "priority", "node_selector", "node_terms", "affinity"):
+        assert (name, getattr(foretold, name)) == (name, getattr(made, name))
+    # those that the API server adds to every pod are told apart by their effect
+    lasting = [
+        {t for t in spec.tolerations if t.effect != "NoExecute"} for spec in (foretold, made)
+    ]
+    assert lasting[0] == lasting[1]
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import random
+from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -31,6 +33,29 @@ def broken(item: Json) -> Json:
         inner = inner[step]
     inner[path[-1]] = value
     return found
+
+
+_JUNK = (5, -1, "x", [5], {"a": 5}, True, 1e30, "9" * 40)
+_NEEDED = {("kind",), ("apiVersion",)}
+
+
+def spoilt(item: Json, rng: random.Random) -> Json:
+    """The same object with junk in the place of something; it may be readable all the same."""
+    found = copy.deepcopy(item)
+    path = rng.choice([path for path in _paths(found) if path and path not in _NEEDED])
+    inner: Any = found
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = copy.deepcopy(rng.choice(_JUNK))
+    return found
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    each = value.items() if isinstance(value, dict) else ()
+    each = enumerate(value) if isinstance(value, list) else each
+    for key, inner in each:
+        yield from _paths(inner, (*path, key))
 
 
 def nameless(item: Json) -> Json:

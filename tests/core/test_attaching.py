@@ -243,3 +243,59 @@ def test_attachments_not_looked_at_are_of_no_matter_up_to_1_31():
     assert judged(cluster, asked, unseen="volumeattachments").status is Status.UNKNOWN
     older = judged(cluster, asked, unseen="volumeattachments", version="1.31")
     assert older.status is Status.FITS_NOW
+
+
+ZONE = "topology.kubernetes.io/zone"
+MIGRATED = {
+    "storage.alpha.kubernetes.io/migrated-plugins": "kubernetes.io/gce-pd,kubernetes.io/aws-ebs"
+}
+
+
+def built_in(name, field, disk, **labels):
+    """A claim bound to a volume of a built-in driver."""
+    found = bound(name)
+    found[1]["metadata"]["labels"] = labels
+    found[1]["spec"][field] = disk
+    del found[1]["spec"]["csi"]
+    return found
+
+
+DISKS = pytest.mark.parametrize(
+    ("field", "disk", "zones", "sound"),
+    [
+        pytest.param("gcePersistentDisk", "d", "", True, id="no-zone"),
+        pytest.param("gcePersistentDisk", "d", "a", True, id="one-zone-however-called"),
+        pytest.param("gcePersistentDisk", "d", "eu-w1-a__eu-w1-b", True, id="one-region"),
+        pytest.param("gcePersistentDisk", "d", "eu-w1-a__eu-w2-a", False, id="two-regions"),
+        pytest.param("gcePersistentDisk", "d", "a__b", False, id="odd-zones"),
+        pytest.param("awsElasticBlockStore", "d", "", True, id="plain"),
+        pytest.param("awsElasticBlockStore", "aws://eu-1a/vol-1", "", True, id="url"),
+        pytest.param("awsElasticBlockStore", "aws:///vol-1/", "", True, id="url-without-zone"),
+        pytest.param("awsElasticBlockStore", "aws://eu-1a/d", "", False, id="odd-url"),
+        pytest.param("awsElasticBlockStore", "aws://eu-1a/x/vol-1", "", False, id="longer-url"),
+    ],
+)
+
+
+@DISKS
+def test_a_volume_that_cannot_be_translated_is_not_placed_where_its_driver_is_gone(
+    field, disk, zones, sound
+):
+    labels = {ZONE: zones} if zones else {}
+    named = {"pdName" if field.startswith("gce") else "volumeID": disk}
+    first = zones.split("__")[0]
+    there = node(labels={ZONE: first, "topology.gke.io/zone": first} if zones else {})
+    home = built_in("home", field, named, **labels)
+    old, new = limits(), limits()
+    new["metadata"] = {**new["metadata"], "annotations": MIGRATED}
+    assert judged([there, old, *home], ours("home")).nodes == ("a",)
+    assert judged([there, new, *home], ours("home")).nodes == (("a",) if sound else ())
+
+
+@DISKS
+def test_a_volume_that_cannot_be_translated_takes_no_place(field, disk, zones, sound):
+    driver = "pd.csi.storage.gke.io" if field.startswith("gce") else "ebs.csi.aws.com"
+    named = {"pdName" if field.startswith("gce") else "volumeID": disk}
+    theirs = built_in("theirs", field, named, **({ZONE: zones} if zones else {}))
+    cluster = [node(), csi_node(driver), *bound("home", driver=driver), *theirs, using("theirs")]
+    assert judged(cluster, ours("home")).nodes == (() if sound else ("a",))

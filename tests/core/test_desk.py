@@ -70,7 +70,35 @@ def test_the_default_own_profile_is_had_without_a_name():
 def test_a_tier_of_the_map_goes_before_the_default_own_profile():
     scene = own_scene(own("mine", default=True))
     assert a_desk().resolve(PHYSICIST, {}, scene)[0].slug == "small"
-    assert a_desk().resolve(PHYSICIST, {"profile": "mine"}, scene)[0].slug == "mine"
+    assert a_desk().choose(PHYSICIST, {"profile": "mine"}, scene).slug == "mine"
+
+
+def test_an_own_profile_may_be_called_like_a_tier_and_a_bit_more():
+    scene = own_scene(own("small-one"))
+    assert a_desk().choose(PHYSICIST, {"profile": "small-one"}, scene).slug == "small-one"
+
+
+def test_options_of_the_default_own_profile_are_taken_though_it_is_not_named():
+    choices = {"s": {"kubespawner_override": {}}, "l": {"kubespawner_override": {}}}
+    scene = own_scene(own("mine", profile_options={"size": {"choices": choices}}))
+    (found,) = Desk(None).resolve(PHYSICIST, {"size": "l"}, scene)
+    assert found.user_options == {"profile": "mine", "size": "l"}
+
+
+def test_what_an_own_profile_does_not_ask_for_is_dropped_whatever_it_is():
+    raw = {"profile": "mine", "gpus": 3, "image": None, "team": ["x"]}
+    found = a_desk().choose(PHYSICIST, raw, own_scene(own("mine")))
+    assert found.user_options == {"profile": "mine"}
+
+
+def test_a_refusal_tells_what_was_wanted():
+    full = a_state(g1(), a_pod({GPU: 8}))
+    with pytest.raises(ChoiceError) as caught:
+        a_desk().choose(PHYSICIST, {"profile": A100_SLUG}, a_scene(full))
+    assert caught.value.wanted == ("gpu", "NVIDIA-A100-SXM4-80GB", "physics")
+    with pytest.raises(ChoiceError) as caught:
+        Desk(None).choose(PHYSICIST, {}, own_scene(own("huge", cpu=99)))
+    assert caught.value.wanted == ("huge", "", "")
 
 
 def test_an_own_profile_too_large_for_every_machine_is_refused_like_a_tier():
@@ -108,6 +136,19 @@ def test_what_may_be_theirs_is_not_known_while_nodes_are_not_seen(slug):
 def test_what_is_surely_not_theirs_is_refused_though_nodes_are_not_seen(slug):
     answer = refusal(a_desk(TWO_GPU_TIERS), PHYSICIST, {"profile": slug}, a_scene(snapshot=BLIND))
     assert answer == (403, "forbidden", NOT_YOURS)
+
+
+def test_a_tier_that_no_image_suits_is_not_theirs_whether_nodes_are_seen_or_not():
+    text = """
+tiers: {plain: {cpu: 1, memory: 1Gi}, gpu: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}}}
+images: {torch: {image: torch, needs: gpu}}
+teams: {t: {groups: ["*"], tiers: [plain, gpu], images: [torch]}}
+"""
+    answers = {
+        refusal(a_desk(text), PHYSICIST, {"profile": "plain"}, scene)
+        for scene in (a_scene(snapshot=BLIND), a_scene(a_node()))
+    }
+    assert answers == {(403, "forbidden", NOT_YOURS)}
 
 
 def test_without_a_map_what_is_not_an_own_profile_is_refused_though_nodes_are_not_seen():
@@ -210,3 +251,70 @@ def test_the_judge_is_warmed_for_own_profiles_and_tiers_unless_all_is_old_news()
     a_desk().listing(a_person(), replace(scene, stale=True))
     a_desk().listing(a_person(), replace(scene, snapshot=None))
     assert warmed == [2000, 3000]
+
+
+# --- the card of an own profile ---------------------------------------------------------
+
+
+def sizes(*names, **more):
+    """A profile with an option that decides how many CPUs are asked for."""
+    choices = {name: {"display_name": name.upper(), "cpu": cpu} for name, cpu in names}
+    choices[names[-1][0]]["default"] = True
+    option = {"display_name": "Size", "choices": choices, **more}
+    return own("mine", description="For all.", profile_options={"size": option})
+
+
+def card(profile):
+    def pod_for(choice):
+        (picked,) = choice.profile["profile_options"]["size"]["choices"].values()
+        return Candidate(a_pod({"cpu": picked["cpu"] * 1000}, tolerations=(Toleration(),)))
+
+    (found,) = Desk(None).listing(PHYSICIST, own_scene(profile, pod_for=pod_for)).cards
+    return found
+
+
+def test_a_card_tells_what_the_admin_wrote_of_a_profile_and_what_one_gets():
+    found = card(sizes(("s", 2), ("m", 4)))
+    assert (found.slug, found.title, found.description) == ("mine", "Mine", "For all.")
+    assert found.summary == "4 CPU"
+    (option,) = found.options
+    assert (option.name, option.label, option.free_text) == ("size", "Size", None)
+    assert [(c.value, c.label, c.enabled, c.default, c.note) for c in option.choices] == [
+        ("s", "S", True, False, ""),
+        ("m", "M", True, True, ""),
+    ]
+
+
+def test_a_choice_that_does_not_fit_is_off_and_says_why():
+    (option,) = card(sizes(("huge", 99), ("m", 4))).options
+    assert [(c.value, c.enabled, c.note) for c in option.choices] == [
+        ("huge", False, "Does not fit"),
+        ("m", True, ""),
+    ]
+
+
+def test_what_the_admin_gave_no_name_has_its_key():
+    profile = sizes(("m", 4))
+    del profile["display_name"], profile["description"]
+    option = profile["profile_options"]["size"]
+    del option["display_name"], option["choices"]["m"]["display_name"]
+    found = card(profile)
+    assert (found.title, found.description) == ("mine", "")
+    assert (found.options[0].label, found.options[0].choices[0].label) == ("size", "m")
+
+
+@pytest.mark.parametrize(
+    ("free", "shown"),
+    [
+        pytest.param({"enabled": True}, ("Other", ""), id="on"),
+        pytest.param(
+            {"enabled": True, "display_name": "Mine", "validation_regex": "a+"},
+            ("Mine", "a+"),
+            id="on-with-words",
+        ),
+        pytest.param({"enabled": False, "display_name": "Mine"}, None, id="off"),
+    ],
+)
+def test_a_text_of_ones_own_is_shown_where_it_is_on(free, shown):
+    text = card(sizes(("m", 4), unlisted_choice=free)).options[0].free_text
+    assert (text and (text.label, text.pattern)) == shown

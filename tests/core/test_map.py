@@ -314,6 +314,115 @@ def test_text_that_is_no_map_gives_a_fault_and_no_traceback(source):
     assert faults(source)
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param(
+            "a: 1\n---\nb: 2",
+            "map (line 2): found a second document; allowed: one document; remove the ---",
+            id="two-documents",
+        ),
+        pytest.param(
+            "a: 1\nb: &x [*x]",
+            "map (line 2): found the alias *x inside itself; allowed: no value in itself",
+            id="alias-to-itself",
+        ),
+        pytest.param(
+            "a: *b",
+            "map (line 1): found the alias *b; allowed: an anchor that was set before",
+            id="alias-to-nothing",
+        ),
+        pytest.param(
+            "a: !!python/x [x]",
+            "map (line 1): found the tag tag:yaml.org,2002:python/x; allowed: plain YAML;"
+            " remove the tag",
+            id="a-list-of-code",
+        ),
+        pytest.param(
+            "a: !own x",
+            "map (line 1): found the tag !own; allowed: plain YAML; remove the tag",
+            id="a-word-of-another-kind",
+        ),
+        pytest.param(
+            "a: &x 1\n*x : 2",
+            "map (line 2): found an alias as a key; allowed: text as keys",
+            id="alias-as-key",
+        ),
+        pytest.param(
+            b"a: 1\nb: \xff",
+            "map (line 2): found a byte that is not UTF-8 (0xff); allowed: text in UTF-8;"
+            " save the file as UTF-8",
+            id="not-utf-8",
+        ),
+        pytest.param(
+            "a: !!int x",
+            "map (line 1): found x, which is no number; allowed: a number",
+            id="no-number",
+        ),
+        pytest.param(
+            "\x00",
+            "map: found text that is no YAML; allowed: one YAML document",
+            id="no-yaml-at-all",
+        ),
+        pytest.param(
+            "x" * (2**20 + 1),
+            "map: found 1048577 bytes; allowed: at most 1048576 bytes",
+            id="too-large",
+        ),
+        pytest.param(
+            "",
+            "map: found an empty map; allowed: keys and values: version, tiers, teams, …",
+            id="empty",
+        ),
+    ],
+)
+def test_text_that_cannot_be_read_is_told_in_one_fault(source, said):
+    assert str(the_fault(source)) == said
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["\n---\nc: 1", "\nc: *nothing", "\nc: [1"],
+    ids=["two-documents", "alias-to-nothing", "unclosed"],
+)
+def test_what_was_found_before_the_text_could_not_be_read_is_told_too(ending):
+    found = faults(f"a: {{b: 1, b: 2}}{ending}")
+    assert [fault.place.partition(" ")[0] for fault in found] == ["a.b", "map"]
+
+
+def test_tags_that_say_what_is_so_anyway_are_understood():
+    text = """
+tiers: !!map {a: {cpu: !!int "2", memory: !!str 1Gi}}
+teams: {t: {groups: !!seq [g], tiers: [a]}}
+"""
+    assert load(text).map.tiers["a"].cpu.request == 2000
+
+
+def test_an_anchor_may_be_set_on_a_key_a_word_or_a_list_and_set_anew():
+    text = """
+tiers:
+  &k small: {cpu: &n 2, memory: 1Gi}
+  large: {cpu: &n 3, memory: 1Gi}
+  other: {cpu: *n, memory: 1Gi}
+teams: {t: {groups: &g [g], tiers: [*k, large, other]}, u: {groups: *g, tiers: [small]}}
+"""
+    parsed = load(text).map
+    assert parsed.tiers["other"].cpu.request == 3000
+    assert (parsed.teams["t"].tiers[0], parsed.teams["u"].groups) == ("small", ("g",))
+
+
+def test_a_key_that_no_path_can_hold_is_spelled_in_brackets():
+    places = [fault.place for fault in faults('{"a.b": {cpu: 1}, "tiers": {"x y": {"c.d": 1}}}')]
+    assert '["a.b"] (line 1)' in places
+    assert 'tiers["x y"]["c.d"] (line 1)' in places
+
+
+def test_text_that_breaks_off_is_told_with_what_was_being_read():
+    fault = the_fault("a: [1")
+    assert fault.found.startswith("while parsing a flow sequence")
+    assert fault.fix == ""
+
+
 def test_tabs_are_told_with_line_and_cure():
     fault = the_fault("tiers:\n\tsmall: 1")
     assert (fault.place, fault.fix) == ("map (line 2)", "indent with spaces, not with a tab")

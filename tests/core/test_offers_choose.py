@@ -500,6 +500,40 @@ def test_the_name_of_a_volume_is_never_longer_than_kubernetes_allows(length, kep
     )
 
 
+def test_a_tier_that_says_nothing_of_memory_asks_for_none():
+    text = "tiers: {t: {cpu: 1}}\nteams: {x: {groups: ['*'], tiers: [t]}}"
+    choice = chosen({}, text=text)
+    assert choice.requests == {"cpu": 1000}
+    assert (choice.override["mem_guarantee"], choice.override["mem_limit"]) == (None, None)
+
+
+NEEDY = """
+tiers: {plain: {cpu: 1, memory: 1Gi}, gpu: {gpu: {}, per_gpu: {cpu: 1, memory: 1Gi}}}
+images: {torch: {image: torch, needs: gpu}, base: {image: base}}
+teams:
+  both: {groups: [both], tiers: [plain, gpu], images: [torch, base]}
+  torch: {groups: [torch], tiers: [plain, gpu], images: [torch]}
+"""
+
+
+def test_an_image_that_needs_a_gpu_is_not_had_without_one_whoever_made_the_gpu():
+    both = a_person("both")
+    assert chosen({"profile": "plain"}, person=both, text=NEEDY).user_options["image"] == "base"
+    raw = {"profile": "plain", "image": "torch"}
+    assert refused(raw, person=both, text=NEEDY).status == 400
+    gpu = {"profile": A100_SLUG, "image": "torch"}
+    assert chosen(gpu, person=both, text=NEEDY).user_options["image"] == "torch"
+
+
+def test_a_tier_that_no_image_of_the_team_suits_is_not_had_with_another():
+    torch = a_person("torch")
+    answered = answer({"profile": "plain"}, person=torch, text=NEEDY)
+    assert answered == (403, "forbidden", NOT_YOURS)
+    listing = a_desk(NEEDY).listing(torch, a_scene(g1()))
+    whys = {each.slug: each.why for each in listing.hidden}
+    assert whys["plain"] == "no image of team torch suits it"
+
+
 def test_a_choice_without_accelerators_asks_for_none():
     choice = chosen({"profile": "large"}, a_node(memory=64))
     assert choice.devices == {}

@@ -360,6 +360,42 @@ def test_what_the_map_does_not_say_is_taken_from_the_machines_that_are_there():
     assert only(held, pools=bare).verdict.status is Status.NEVER, "the taint keeps it away"
 
 
+def test_a_taint_that_only_one_machine_has_is_none_of_the_pool():
+    full = [
+        a_state(
+            a_node(name, cpu=16, memory=64, labels=LABELS, taints=taints), a_pod({"cpu": 16000})
+        )
+        for name, taints in (("p1", (("own", "", "NoSchedule"),)), ("p2", ()))
+    ]
+    assert only(*full, pools=pool(max_nodes=3)).verdict.status is Status.NEEDS_SCALE_UP
+
+
+@pytest.mark.parametrize(
+    ("effect", "status"),
+    [("NoExecute", Status.NEVER), ("NoSchedule", Status.NEEDS_SCALE_UP)],
+)
+def test_a_taint_of_the_map_keeps_its_effect(effect, status):
+    tier = (
+        "{cpu: 4, memory: 8Gi, nodes: {tolerations:"
+        " [{key: own, operator: Exists, effect: NoSchedule}]}}"
+    )
+    pools = pool(taints=f"[{{key: own, effect: {effect}}}]")
+    assert only(small(), tier=tier, pools=pools).verdict.status is status
+
+
+def test_devices_that_the_map_names_are_all_that_a_new_machine_has():
+    other = "amd.com/gpu"
+    there = a_node("p1", cpu=16, memory=64, devices={GPU: 1, other: 1}, labels=A100 | LABELS)
+    full = a_state(there, a_pod({GPU: 1, other: 1}))
+    assert verdict(a_pod({GPU: 1}), full, gpu=f"{{{GPU}: 1}}").status is Status.NEEDS_SCALE_UP
+    assert verdict(a_pod({other: 1}), full, gpu=f"{{{GPU}: 1}}").status is Status.BUSY
+
+
+@pytest.mark.parametrize("missing", ["cpu", "memory"])
+def test_a_pool_of_which_one_size_is_not_known_promises_nothing(missing):
+    assert only(small(), pools=pool(**{missing: "null"})).verdict.status is Status.NEVER
+
+
 def test_a_model_that_only_a_pool_has_is_a_variant_with_its_size_and_counts():
     pools = pool(labels=f"{{pool: a100, {MODEL}}}", gpu=f"{{{GPU}: 4}}")
     found = offers(small(), tier="{gpu: {counts: [1, 4, 8]}, per_gpu: fair}", pools=pools)

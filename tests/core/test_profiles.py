@@ -82,6 +82,71 @@ def test_only_what_was_chosen_is_left_of_the_profile():
     assert option["unlisted_choice"] == {"enabled": False}
 
 
+def test_what_was_chosen_keeps_all_else_that_the_admin_set():
+    profile = a_profile(free=".*")
+    option = profile["profile_options"]["image"]
+    option["display_name"] = "Image"
+    listed = choose_profile([profile], {"image": "big"}).profile
+    assert listed == {
+        "slug": "custom",
+        "display_name": "custom",
+        "default": True,
+        "profile_options": {
+            "image": {
+                "display_name": "Image",
+                "choices": {"big": {"kubespawner_override": {"image": "big"}, "default": True}},
+                "unlisted_choice": {"enabled": False},
+            }
+        },
+    }
+    typed = choose_profile([profile], {"image--unlisted-choice": "x"}).profile
+    assert typed["profile_options"]["image"] == {**option, "choices": {}}
+
+
+def test_the_choice_that_is_the_default_is_filled_in():
+    profile = a_profile(choices=("base", "big", "huge"))
+    profile["profile_options"]["image"]["choices"]["big"]["default"] = True
+    assert chosen({}, profile)["image"] == "big"
+
+
+def test_text_that_does_not_fit_is_refused_in_the_words_of_the_admin():
+    profile = a_profile(free="a+")
+    free = profile["profile_options"]["image"]["unlisted_choice"]
+    raw = {"image--unlisted-choice": "b"}
+    assert refused(raw, profile).sentence == "“image” has no such value."
+    free["validation_message"] = "Only a."
+    assert refused(raw, profile).sentence == "Only a."
+
+
+@pytest.mark.parametrize("off", [{"enabled": False}, {}], ids=["off", "not-on"])
+def test_text_is_refused_where_it_is_not_on_whatever_else_is_set(off):
+    profile = a_profile()
+    free = {"validation_regex": ".*", "validation_message": "Only a.", **off}
+    profile["profile_options"]["image"]["unlisted_choice"] = free
+    raw = {"image": "unlisted-choice", "image--unlisted-choice": "evil/x"}
+    assert refused(raw, profile).sentence == "“image” has no such value."
+
+
+def test_text_for_another_group_is_refused():
+    profile = a_profile(free=".*")
+    profile["profile_options"]["image"]["unlisted_choice"]["allowed_groups"] = ["physics"]
+    raw = {"image--unlisted-choice": "x"}
+    assert refused(raw, profile).status == 400
+    mine = may_see([profile], someone("physics"))
+    assert choose_profile(mine, raw).user_options["image--unlisted-choice"] == "x"
+    assert "allowed_groups" not in mine[0]["profile_options"]["image"]["unlisted_choice"]
+
+
+def test_one_group_may_stand_without_a_list():
+    profile = {**CPU, "allowed_groups": "physics"}
+    assert may_see([profile], someone("physics")) != []
+    assert may_see([profile], someone("p")) == []
+
+
+def test_a_profile_without_options_gets_none():
+    assert may_see([CPU], someone()) == [CPU]
+
+
 def test_unknown_keys_are_dropped():
     assert chosen({"cpu_limit": 64, "profile": "cpu", "": {}}, CPU) == {"profile": "cpu"}
 

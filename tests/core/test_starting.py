@@ -294,6 +294,33 @@ def test_a_pool_of_the_map_tells_the_devices_that_its_machines_will_have():
     assert (offer.verdict.status, offer.count) == (Status.NODE_COMING, 2)
 
 
+def test_a_machine_that_is_none_of_the_pool_gets_none_of_its_devices():
+    pools = f"pools: [{{name: p, max_nodes: 1, labels: {{pool: p}}, gpu: {{{GPU}: 2}}}}]"
+    labels = {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+    assert status(full(labels=labels), up(labels=labels), tier=GPU_TIER, pools=pools) == [
+        Status.BUSY
+    ]
+
+
+def test_devices_that_are_named_and_not_one_of_them_well_are_coming_too():
+    new = up(labels=A100, devices={GPU: 0})
+    assert status(full(labels=A100), new, tier=GPU_TIER) == [Status.NODE_COMING]
+
+
+@pytest.mark.parametrize("key", ["disk", "example.com/disk", "nonvidia.com/disk"])
+def test_of_a_machine_of_its_group_only_what_goes_with_the_devices_is_taken(key):
+    tier = f"{{gpu: {{}}, cpu: 4, memory: 8Gi, nodes: {{selector: {{{key}: ssd}}}}}}"
+    old = full(labels=A100 | TYPE | {key: "ssd"})
+    assert status(old, up(labels=TYPE), tier=tier) == [Status.BUSY]
+
+
+def test_a_machine_with_fewer_devices_than_its_group_has_them_all():
+    tier = "{gpu: {counts: [2]}, cpu: 4, memory: 8Gi}"
+    old = a_node("old", cpu=16, devices={GPU: 2}, labels=A100 | TYPE)
+    one = up(labels=A100 | TYPE, devices={GPU: 1})
+    assert status(a_state(old, a_pod({GPU: 2})), one, tier=tier) == [Status.BUSY]
+
+
 # --- reading ----------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from teamspawner.cli import main
 from teamspawner.cluster import dump as dumps
 from teamspawner.cluster.decode import candidate
 from teamspawner.errors import ChoiceError
-from tests.core.broken import broken, nameless
+from tests.core.broken import broken, nameless, spoilt
 from tests.core.offering import a_desk, a_node, a_person, a_scene, a_state
 from tests.core.raw import GPU, claim, node, pod, storage_class, uses, volume
 from tests.oracle.generate import case
@@ -21,11 +21,16 @@ RULES = Rules()
 ZONE = "topology.kubernetes.io/zone"
 
 
-def seen(items):
-    """The snapshot of a dump; what cannot be read in it is no fault of the test."""
+def read(items):
+    """The snapshot of a dump, and what cannot be read in it."""
     found = dumps.Dump()
     dumps.take(found, "test", json.dumps({"kind": "List", "items": items}).encode())
-    return dumps.snapshot(found, RULES)
+    return dumps.snapshot(found, RULES), found.faults
+
+
+def seen(items):
+    """The snapshot of a dump; what cannot be read in it is no fault of the test."""
+    return read(items)[0]
 
 
 def verdict_on(ours, *items) -> Verdict:
@@ -39,7 +44,14 @@ def status_of(ours, *items) -> Status:
 # --- whatever it says -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", [broken, nameless])
+WAYS = {
+    "broken": lambda item, _: broken(item),
+    "nameless": lambda item, _: nameless(item),
+    "spoilt": spoilt,
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_an_answer_with_one_object_unread_is_the_answer_with_it_or_unknown(way):
     known = unknown = 0
     for seed in range(40):
@@ -49,7 +61,10 @@ def test_an_answer_with_one_object_unread_is_the_answer_with_it_or_unknown(way):
         whole = seen(items)
         truths = [judge(each, whole, RULES) for each in asked]
         for index in rng.sample(range(len(items)), min(8, len(items))):
-            part = seen([*items[:index], way(items[index]), *items[index + 1 :]])
+            odd = way(items[index], rng)
+            part, faults = read([*items[:index], odd, *items[index + 1 :]])
+            if not faults:
+                continue
             for each, truth in zip(asked, truths, strict=True):
                 verdict = judge(each, part, RULES)
                 if verdict.status is Status.UNKNOWN:
@@ -103,6 +118,19 @@ def test_preemption_beside_a_pod_that_cannot_be_read_is_not_known():
     assert status_of(pod(cpu=1), node("a"), lower, ODD) is Status.UNKNOWN
 
 
+def test_how_many_fit_by_preemption_is_not_known_where_another_node_may_take_some():
+    lower = [pod(f"on-{n}", on=n, spec={"priority": -10}, cpu=8) for n in "ab"]
+    items = [node("a"), node("b"), *lower]
+    assert verdict_on(pod(cpu=1), *items).count == 16
+    odd = broken(pod("x", on="b"))
+    verdict = verdict_on(pod(cpu=1), *items, odd)
+    assert (verdict.status, verdict.preempt, verdict.count) == (
+        Status.FITS_BY_PREEMPTION,
+        ("a",),
+        None,
+    )
+
+
 REPELS = {"affinity": {"podAntiAffinity": {}}}
 
 
@@ -129,12 +157,24 @@ def test_a_pod_that_cannot_be_read_makes_unknown_what_it_may_concern(odd, expect
 
 
 @pytest.mark.parametrize(
-    "spec", [5, {"nodeName": 5}, {"nodeName": "a", "containers": [5]}], ids=["spec", "node", "rest"]
+    "spec",
+    [
+        5,
+        {"nodeName": 5},
+        {"nodeName": "a", "affinity": [5]},
+        {"nodeName": "a", "containers": [5]},
+    ],
+    ids=["spec", "node", "affinity", "rest"],
 )
 def test_a_pod_is_looked_into_as_far_as_it_can_be(spec):
     odd = {**pod("x"), "spec": spec}
-    there = isinstance(spec, dict) and spec["nodeName"] == "a"
+    there = isinstance(spec, dict) and "containers" in spec
     assert verdict_on(pod(cpu=1), node("a"), node("b"), odd).nodes == (("b",) if there else ())
+
+
+def test_a_pod_whose_labels_cannot_be_read_may_count_for_caps():
+    odd = pod("x", on="a", meta={"labels": 5})
+    assert verdict_on(pod(cpu=1), node("a"), node("b"), odd).nodes == ()
 
 
 def test_a_pod_without_a_name_takes_room_too():
@@ -203,6 +243,19 @@ def test_a_node_that_cannot_be_read_may_take_what_no_other_does():
 def test_a_node_without_a_name_is_one_more():
     assert status_of(pod(cpu=3), node("b", cpu=1), nameless(node("a"))) is Status.UNKNOWN
     assert status_of(pod(cpu=3), node("b"), {"kind": "Node"}) is Status.FITS_NOW
+
+
+@pytest.mark.parametrize("way", [{"labels": 5}, {"uid": 5}, {"name": 5}], ids=["l", "u", "n"])
+def test_a_node_whose_metadata_cannot_be_read_is_the_one_that_pods_are_bound_to(way):
+    other = pod("other", on="b", spec=ALONE, meta={"labels": {"app": "y"}})
+    ours = pod(meta={"labels": {"app": "x"}}, cpu=1)
+    a, b = node("a", labels={ZONE: "z"}), node("b", labels={ZONE: "z"})
+    odd = {**b, "metadata": {**b["metadata"], **way}}
+    assert status_of(ours, a, odd, other) is Status.UNKNOWN
+    server = pod("s", on="b", meta={"labels": {"teamspawner/team": "t"}})
+    snapshot = seen([a, odd, server])
+    on_it = [len(state.pods) for state in snapshot.nodes.values()]
+    assert (sorted(on_it), snapshot.stranded) == ([0, 1], ())
 
 
 def test_what_is_missing_for_every_node_is_missing_on_one_that_cannot_be_read():

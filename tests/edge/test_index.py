@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -149,6 +150,53 @@ def test_a_pod_keeps_others_away_once_their_namespace_has_the_label_it_goes_by()
     assert small.ask(asked).status is Status.FITS_NOW
 
 
+def test_a_pod_put_first_keeps_others_away_as_one_that_is_there():
+    small = Small()
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    asked = a_pod("new", node="", labels={"app": "x"})
+    ahead = keeps_away()
+    del ahead["spec"]["nodeName"]
+    assert small.ask(asked).status is Status.FITS_NOW
+    assert small.ask(asked, ahead=(ahead,)).status is Status.BUSY
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_whom_a_pod_keeps_away_goes_by_their_labels():
+    small = Small()
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    small.tell(keeps_away())
+    for _ in range(2):
+        assert small.ask(a_pod("b", node="", labels={"app": "y"})).status is Status.FITS_NOW
+        assert small.ask(a_pod("a", node="", labels={"app": "x"})).status is Status.BUSY
+
+
+def test_a_pod_does_not_stand_in_its_own_way_where_a_place_is_promised_to_it():
+    small = Small()
+    small.tell(a_node())
+    asked = a_pod("new", node="", cpu="6", status={"nominatedNodeName": "n1"})
+    small.tell(asked)
+    assert small.ask(a_pod("other", node="", cpu="6")).status is not Status.FITS_NOW
+    assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_pods_of_another_scheduler_are_not_answered_by_their_size():
+    small = Small()
+    small.tell(a_node())
+    assert small.ask(a_pod("a", node="")).status is Status.FITS_NOW
+    strange = a_pod("b", node="", spec={"schedulerName": "strange"})
+    assert small.ask(strange).status is Status.UNKNOWN
+
+
+def test_a_cluster_that_does_not_tell_what_changed_is_judged_anew():
+    state, index = many(3), FitIndex(RULES)
+    asked = Candidate(Pod("default", {}, PodSpec({"cpu": 1})))
+    snapshot = replace(state.snapshot(None), changed=None)
+    assert len(agreed(index, asked, snapshot).nodes) == 3
+    fewer = {name: node for name, node in snapshot.nodes.items() if name != "n1"}
+    assert len(agreed(index, asked, replace(snapshot, nodes=fewer)).nodes) == 2
+    assert list(index.warm(asked, snapshot)) == []
+
+
 def test_a_nomination_is_heeded_when_it_comes_and_goes():
     small, asked = Small(), a_pod("new", node="", cpu="6")
     small.tell(a_node())
@@ -157,6 +205,15 @@ def test_a_nomination_is_heeded_when_it_comes_and_goes():
     assert small.ask(asked).status is not Status.FITS_NOW
     small.tell(a_pod("first", node="", cpu="4"), "DELETED")
     assert small.ask(asked).status is Status.FITS_NOW
+
+
+def test_homes_of_one_name_in_two_namespaces_are_two():
+    small = Small()
+    small.tell(a_node())
+    mine = a_home(small, "home")
+    assert small.ask(mine).status is Status.FITS_NOW
+    mine["metadata"]["namespace"] = "elsewhere"
+    assert small.ask(mine).status is Status.NEVER
 
 
 def test_what_a_home_adds_follows_pods_put_first_and_taken_back():
@@ -198,6 +255,37 @@ def test_a_disk_attached_for_a_pod_of_yesterday_counts_until_it_is_let_go():
     assert small.ask(mine).status is not Status.FITS_NOW
     small.tell(held, "DELETED")
     assert small.ask(mine).status is Status.FITS_NOW
+
+
+def test_a_disk_that_is_attached_already_takes_no_place_of_another():
+    small = Small()
+    small.tell(a_node())
+    small.tell(limited(1))
+    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
+    theirs["spec"]["nodeName"] = "n1"
+    small.tell(theirs)
+    shared = a_pod("shared", node="", spec={"volumes": theirs["spec"]["volumes"]})
+    for _ in range(2):
+        assert small.ask(mine).status is Status.BUSY
+        assert small.ask(shared).status is Status.FITS_NOW
+
+
+def test_a_home_for_which_a_machine_is_selected_is_made_there_alone():
+    small = Small()
+    for name in ("n1", "n2"):
+        small.tell(a_node(name))
+    mode = {"volumeBindingMode": "WaitForFirstConsumer", "provisioner": "d"}
+    small.tell({"kind": "StorageClass", "metadata": {"name": "fast"}, **mode})
+    meta = {"name": "mine", "namespace": "default", "uid": "mine"}
+    spec = {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec}
+    small.tell(claim)
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "mine"}}]
+    mine = a_pod("mine", node="", spec={"volumes": volumes})
+    assert small.ask(mine).nodes == ("n1", "n2")
+    meta["annotations"] = {"volume.kubernetes.io/selected-node": "n2"}
+    small.tell(claim, "MODIFIED")
+    assert small.ask(mine).nodes == ("n2",)
 
 
 def test_a_home_that_waits_for_a_volume_follows_those_that_come_and_go():

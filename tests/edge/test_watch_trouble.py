@@ -325,7 +325,7 @@ async def test_what_cannot_be_read_is_not_known_until_it_is_gone(kind, way, api)
 GONE = {"kind": "Status", "code": 410}
 EXPECTED = {
     ("nodes", "broken"): ({"n2": "nodes"}, set()),
-    ("nodes", "nameless"): ({"?": "nodes"}, set()),
+    ("nodes", "nameless"): ({}, {"nodes"}),
     ("pods", "broken"): ({"n1": "pods"}, set()),
     ("pods", "nameless"): ({"n1": "pods"}, set()),
     ("persistentvolumeclaims", "broken"): ({}, {"persistentvolumeclaims"}),

@@ -29,3 +29,14 @@ def test_pages_that_are_closed_are_forgotten():
         pace.seconds(str(page))
     now[0] = OPEN_S + 1
     assert pace.seconds("ada") == LEAST_S
+
+
+def test_a_page_that_stays_open_keeps_no_closed_ones_counted():
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    for page in range(400):
+        pace.seconds(str(page))
+    now[0] = OPEN_S
+    assert pace.seconds("0") == MOST_S
+    now[0] = OPEN_S + 1
+    assert pace.seconds("0") == LEAST_S

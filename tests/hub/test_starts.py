@@ -278,12 +278,13 @@ async def test_the_page_opens_within_two_seconds_while_the_api_server_is_away(cl
         cluster.server.faults.clear()
 
 
-async def test_a_link_to_a_gpu_opens_the_page_and_starts_nothing(cluster, ada):
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "cross-site"}], ids=["ours", "other"])
+@pytest.mark.parametrize("slug", [GPU, "small"], ids=["a-gpu", "what-is-capped"])
+async def test_a_link_to_what_is_scarce_opens_the_page_and_starts_nothing(cluster, ada, slug, site):
     before = len(cluster.made)
-    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}):
-        answer = await ada.browse("GET", f"/hub/spawn?profile={GPU}", headers=headers)
-        assert answer.status == 200
-        assert GPU in answer.text
+    answer = await ada.browse("GET", f"/hub/spawn?profile={slug}", headers=site)
+    assert answer.status == 200
+    assert slug in answer.text
     assert len(cluster.made) == before
 
 

@@ -258,7 +258,8 @@ class Shelf:
                 spec["claimRef"]["uid"] = f"persistentvolumeclaim-{claim[0]}-{claim[1]}"
         labels = {"tier": dice.choice(["fast", "slow"])}
         if dice.chance(0.3):
-            labels[ZONE] = dice.choice([*ZONES[:2], "__".join(ZONES[:2])])
+            several = dice.choice([ZONES[:2], ZONES[:2], (ZONES[0], "us-w1-a"), (ZONES[0], "odd")])
+            labels[ZONE] = dice.choice([*ZONES[:2], "__".join(several)])
         if dice.chance(0.1):
             labels[REGION] = dice.choice(["r1", "r2"])
         if dice.chance(0.05):
