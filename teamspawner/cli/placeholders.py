@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
+from teamspawner.cli.bychart import CHART
 from teamspawner.map import Map, Tier
 from teamspawner.map.schema import Pool
 
@@ -86,8 +87,7 @@ def _pod(tier: Tier, pool: Pool | None, release: str) -> dict[str, Any]:
     known = (*tier.nodes.tolerations, *(pool.taints if pool is not None else ()))
     taints = [each.model_dump(exclude_none=True, exclude_defaults=True) for each in known]
     taints.append({"key": resource, "operator": "Exists", "effect": "NoSchedule"})
-    dedicated = ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
-    taints += [{"key": key, "value": "user", "effect": "NoSchedule"} for key in dedicated]
+    taints += [{"key": t.key, "value": t.value, "effect": t.effect} for t in CHART]
     return {
         "priorityClassName": PRIORITY,
         "schedulerName": f"{release}-user-scheduler",

@@ -7,6 +7,7 @@ one is used. So what only a spawner at work needs is imported by the first one m
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ TIMEOUT_MARGIN_S = 30.0
 
 FIRST_LIST_S = 20.0
 """How long one waits for the first list of a reflector that somebody else has started."""
+
+STOP_TRIED_S = 600.0
+"""How long a stop is tried while the API server refuses it or gives no answer."""
 
 NOT_KEPT = frozenset({400, 403, 413})
 """Refused with one of these, options can never start anything: the next start without any
@@ -259,6 +263,31 @@ class TeamSpawner(Settings, KubeSpawner):
             self.log.warning("%s: no answer (%s), so it %s", self._log_name, error, said)
             return None if self.active else 1
         return status
+
+    async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - as KubeSpawner has it
+        """Stop the server, and ask again while the API server does not take it.
+
+        JupyterHub forgets a server whose stop fails (``user.py:User.stop``, seen in 5.5.0 and
+        6.1.1), and its pod would run on with nobody to stop it. What is left of a start that
+        failed is not asked for again: its person waits for the answer.
+        """
+        wait, until = 1.0, time.monotonic() + STOP_TRIED_S
+        while True:
+            try:
+                await super().stop(now)
+            except TimeoutError:  # it was taken, and the pod does not go
+                raise
+            except (ApiException, aiohttp.ClientError, OSError) as error:
+                if self._spawn_future is not None or time.monotonic() > until:
+                    raise
+                if wait == 1.0:
+                    self.log.warning(
+                        "%s: not stopped yet (%s); trying again", self._log_name, error
+                    )
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, 10.0)
+            else:
+                return
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Tell how the start goes, in plain words; raw events without names under "details"."""

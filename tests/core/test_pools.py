@@ -360,13 +360,14 @@ def test_what_the_map_does_not_say_is_taken_from_the_machines_that_are_there():
     assert only(held, pools=bare).verdict.status is Status.NEVER, "the taint keeps it away"
 
 
-def test_a_taint_that_only_one_machine_has_is_none_of_the_pool():
-    full = [
-        a_state(
-            a_node(name, cpu=16, memory=64, labels=LABELS, taints=taints), a_pod({"cpu": 16000})
-        )
-        for name, taints in (("p1", (("own", "", "NoSchedule"),)), ("p2", ()))
-    ]
+@pytest.mark.parametrize("tainted", ["p1", "p2"])
+def test_a_taint_that_only_one_machine_has_is_none_of_the_pool(tainted):
+    own = {tainted: (("own", "", "NoSchedule"),)}
+    nodes = (
+        a_node(name, cpu=16, memory=64, labels=LABELS, taints=own.get(name, ()))
+        for name in ("p1", "p2")
+    )
+    full = [a_state(node, a_pod({"cpu": 16000})) for node in nodes]
     assert only(*full, pools=pool(max_nodes=3)).verdict.status is Status.NEEDS_SCALE_UP
 
 

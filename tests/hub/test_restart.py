@@ -88,6 +88,25 @@ async def test_a_server_is_not_forgotten_by_a_hub_that_starts_while_the_api_serv
         assert await cluster.pods() == []
 
 
+async def test_a_server_that_is_stopped_while_the_api_server_is_away_is_stopped_when_it_is_back(
+    cluster, tmp_path
+):
+    cluster.back_to_normal()
+    kube = {"namespace": "hub", "port": cluster.port, "image": "x", "storage_pvc_ensure": False}
+    brief = {"tornado_settings": {"slow_stop_timeout": 1}}
+    settings = {"KubeSpawner": kube, "TeamSpawner": {"map": MAP}, "JupyterHub": brief}
+    async with a_hub(tmp_path, **settings) as hub:
+        ada = await hub.someone("ada", "arts")
+        assert (await ada.start({"profile": "small"})).status == 201
+        cluster.server.faults.away = True
+        assert (await ada.stop()).status == 202
+        assert (await ada.call("GET", "/users/ada")).json["servers"][""]["pending"] == "stop"
+        cluster.server.faults.clear()
+        async with asyncio.timeout(20):
+            while await cluster.pods() or (await ada.call("GET", "/users/ada")).json["servers"]:
+                await asyncio.sleep(0.2)
+
+
 async def test_a_first_list_of_pods_that_is_cancelled_keeps_nobody_waiting(cluster, tmp_path):
     async with a_hub(tmp_path, **settings(cluster)) as hub:
         await KubeSpawner._stop_all_reflectors()
