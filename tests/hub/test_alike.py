@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from teamspawner.capacity.objects import Candidate, Pod, PodSpec, PodTerm, VolumeUse
+from teamspawner.capacity.objects import (
+    Candidate,
+    Pod,
+    PodSpec,
+    PodTerm,
+    Selector,
+    Spread,
+    VolumeUse,
+)
 from teamspawner.hub.alike import Alike, Whose, may_share
 from teamspawner.hub.pods import Pods
 from teamspawner.hub.turns import Turns
@@ -131,12 +139,13 @@ async def test_hooks_templates_and_functions_are_not_guessed_at(spawners):
         {"node_selector": {"owner": "{username}"}},
         {"node_selector": {"{username}": "yes"}},
         {"tolerations": [{"key": "{servername}"}]},
+        {"tolerations": [{"key": "own"}, {"key": "{servername}"}]},
         {"cpu_guarantee": lambda _spawner: 2},
     ):
         assert not may_share(spawner, sizes(**override)[0])
         assert not may_share(spawner, replace(plain, profile=None, override=override))
     paths = {"volume_mounts": [{"name": "home", "mountPath": "/home/{username}"}]}
-    assert may_share(spawner, sizes(**paths)[0])
+    assert may_share(spawner, sizes(**paths, tolerations=[{"key": "own"}])[0])
     spawner.modify_pod_hook = lambda _spawner, pod: pod
     assert not may_share(spawner, plain)
 
@@ -149,6 +158,15 @@ async def test_only_ones_own_disk_and_labels_are_put_in():
     assert mine.name == "jupyter-bob"
     assert dict(mine.pod.labels) == {**BOB.labels, "teamspawner/tier": "small"}
     assert [use.name for use in mine.pod.spec.volumes] == ["claim-bob", "team-data"]
+
+
+async def test_the_label_of_a_start_makes_no_other_choice_of_it():
+    alike = Alike(Turns())
+    alike.put(("a",), CHOICE, ADA, ADAS, until=10)
+    begun = replace(CHOICE, labels={**CHOICE.labels, "teamspawner/start": "token"})
+    assert alike.get(("a",), begun, BOB, now=9) is not None
+    other = replace(CHOICE, labels={**CHOICE.labels, "teamspawner/team": "other"})
+    assert alike.get(("a",), other, BOB, now=9) is None
 
 
 async def test_what_is_too_old_or_chosen_otherwise_or_made_from_something_else_is_not_taken():
@@ -164,7 +182,14 @@ async def test_what_is_too_old_or_chosen_otherwise_or_made_from_something_else_i
     "spec",
     [
         pytest.param({"anti_affinity": (PodTerm("host", None),)}, id="others-labels"),
+        pytest.param({"affinity": (PodTerm("host", None),)}, id="near-others-labels"),
+        pytest.param({"spread": (Spread("host", 1, Selector(())),)}, id="spread-by-labels"),
+        pytest.param({"resource_claims": ("device",)}, id="devices-of-the-pod"),
         pytest.param({"volumes": (VolumeUse("ephemeral", "ada-scratch"),)}, id="disk-of-the-pod"),
+        pytest.param(
+            {"volumes": (*ADAS.pod.spec.volumes, VolumeUse("ephemeral", "ada-scratch"))},
+            id="a-disk-of-the-pod-besides",
+        ),
     ],
 )
 async def test_a_pod_that_looks_at_labels_or_has_a_disk_of_its_own_is_nobody_elses(spec):

@@ -50,6 +50,23 @@ def test_devices_are_counted_by_who_holds_them_and_kinds_are_never_added_up():
     assert seen.free == {("A100", "whole"): 5, ("A100", "mig"): 4}
 
 
+def test_a_pod_without_devices_holds_none_of_those_on_its_machine():
+    plain = Pod("hub", {"teamspawner/team": "physics"}, PodSpec(requests={"cpu": 1000}))
+    state = a_node("a", pods=[plain], **{"nvidia.com/gpu.product": "T4"})
+    seen = Holdings().seen(Snapshot(nodes={"a": state}, as_of=AS_OF))
+    assert (seen.in_use, seen.free) == ({}, {("T4", "whole"): 8})
+
+
+def test_a_model_that_left_with_its_last_machine_is_told_of_no_more():
+    following = Holdings()
+    t4 = a_node("a", pods=[a_pod(2)], **{"nvidia.com/gpu.product": "T4"})
+    l4 = a_node("b", **{"nvidia.com/gpu.product": "L4"})
+    following.seen(Snapshot(nodes={"a": t4, "b": l4}, version=1))
+    seen = following.seen(Snapshot(nodes={"b": l4}, version=2))
+    assert (seen.total, seen.free) == ({("L4", "whole"): 8}, {("L4", "whole"): 8})
+    assert seen.in_use == {}
+
+
 def test_devices_that_a_node_has_lost_while_pods_hold_them_are_less_than_none():
     held = a_node("a", pods=[a_pod(2)], **{"nvidia.com/gpu.product": "A100"})
     lost = replace(held, node=replace(held.node, allocatable={"cpu": 64000}))

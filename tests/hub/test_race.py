@@ -64,7 +64,8 @@ async def test_a_timeout_has_words():
     patience = Patience(grace_s=0.1, wait_s=0, timeout_s=0.3)
     with pytest.raises(StartTimeoutError) as caught:
         await run(ready(after_s=60), a_pod(scheduled=True), patience)
-    assert "not ready within" in caught.value.jupyterhub_message
+    said = "The server was not ready within 0 s."
+    assert caught.value.jupyterhub_message == caught.value.jupyterhub_html_message == said
 
 
 @pytest.mark.asyncio
