@@ -29,9 +29,10 @@ def main() -> None:
     files = generate(base, *SIZES["M"])
     state = State(Rules())
     _load(files, state)
-    whole = files.nodes.stat().st_size + files.pods.stat().st_size
+    whole = files.nodes.stat().st_size + files.binary.stat().st_size
     first = sum(len(_described(s)) for s in state.snapshot(None).nodes.values())
-    streamed, sent, count = _replay(files, state)
+    sent, count = _replay(files, state)
+    streamed = files.binary_events.stat().st_size
     seconds = count / _EVENTS_A_SECOND
     json.dump(
         {
@@ -56,19 +57,18 @@ def _load(files: Files, state: State) -> None:
         receiver.finish()
 
 
-def _replay(files: Files, state: State) -> tuple[int, int, int]:
+def _replay(files: Files, state: State) -> tuple[int, int]:
     receiver = receiver_for("pods", state, lambda _: None)
-    every, streamed, sent = _EVENTS_A_SECOND // _SENT_A_SECOND, 0, 0
+    every, sent = _EVENTS_A_SECOND // _SENT_A_SECOND, 0
     version, number = state.version, 0
     for number, line in enumerate(files.events.read_bytes().splitlines(), 1):
-        streamed += len(line)
         receiver.event(line)
         if number % every == 0:
             snapshot = state.snapshot(None)
             moved = [n for n, at in (snapshot.changed or {}).items() if at > version]
             sent += sum(len(_numbers(snapshot.nodes[n])) for n in moved if n in snapshot.nodes)
             version = snapshot.version
-    return streamed, sent, number
+    return sent, number
 
 
 def _described(state: object) -> bytes:

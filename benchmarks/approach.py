@@ -173,7 +173,7 @@ async def scan(url: str) -> Result:
         return {**meter.read(), "objects": count}
 
 
-async def ours(url: str, *, streamed: bool, pages: float = 0) -> Result:
+async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 0) -> Result:
     """Our watcher, to the first complete snapshot; perhaps with pages a second served meanwhile."""
     from teamspawner.capacity.index import FitIndex
     from teamspawner.capacity.rules import Rules
@@ -184,7 +184,7 @@ async def ours(url: str, *, streamed: bool, pages: float = 0) -> Result:
     watcher = Watcher(
         Connection(_configuration(url)),
         Rules(),
-        settings=Settings(streamed=streamed),
+        settings=Settings(streamed=streamed, binary=binary),
         kinds=("nodes", "pods"),
     )
     serving = None
@@ -232,13 +232,14 @@ def _configuration(url: str) -> Any:
     return SimpleNamespace(host=url, get_api_key_with_prefix=key, username="", password="")
 
 
-async def our_events(url: str) -> Result:
+async def our_events(url: str, *, binary: bool = True) -> Result:
     """Our watcher on a stream of events, after the list."""
     from teamspawner.cluster.connect import Connection
     from teamspawner.cluster.source import Settings
     from teamspawner.cluster.watch import Watcher
 
-    watcher = Watcher(Connection(_configuration(url)), settings=Settings(), kinds=("nodes", "pods"))
+    settings = Settings(binary=binary)
+    watcher = Watcher(Connection(_configuration(url)), settings=settings, kinds=("nodes", "pods"))
     gc.freeze()
     watcher.begin()
     await watcher.synced()
@@ -285,8 +286,10 @@ WAYS: dict[str, Callable[[str], Awaitable[Result]]] = {
     "scan": scan,
     "ours-paged": lambda url: ours(url, streamed=False),
     "ours-streamed": lambda url: ours(url, streamed=True),
+    "ours-json": lambda url: ours(url, streamed=False, binary=False),
     "ours-while-serving": lambda url: ours(url, streamed=True, pages=20),
     "our-events": our_events,
+    "our-events-json": lambda url: our_events(url, binary=False),
     "reflector-events": reflector_events,
 }
 

@@ -59,7 +59,7 @@ def _of_size(measured: dict[str, Any]) -> list[Gate]:
         if way in runs:
             gates.append(Gate(f"{size}: sync CPU against {way}", runs[way].of("cpu_s") / cpu, goal))
     memory, stall = {"S": (25, 15), "M": (25, 15), "L": (60, 30)}[size]
-    for way in ("ours-paged", "ours-streamed", "ours-while-serving"):
+    for way in ("ours-paged", "ours-streamed", "ours-json", "ours-while-serving"):
         held, work = runs[way].of("rss_mb"), runs[way].of("work_ms")
         gates.append(Gate(f"{size}: memory, {way}", held, memory, "MB", least=False))
         gates.append(Gate(f"{size}: longest work at a time, {way}", work, stall, "ms", least=False))

@@ -14,11 +14,14 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
+from benchmarks import protobuf
 from benchmarks.pods import managed, pod, workload
 
 SIZES = {"S": (100, 3_000), "M": (1_000, 30_000), "L": (5_000, 150_000)}
 EVENTS = 20_000
+_EVENTFUL = 4_000
 _PRESSURES = ("MemoryPressure", "DiskPressure")
 _NODE_INFO = (
     "architecture",
@@ -41,12 +44,18 @@ class Files:
     Attributes:
         nodes: Node objects joined by commas; ``pods`` likewise.
         events: Watch events of pods, one a line.
+        binary: The pods in protobuf, as a page has them one after the other.
+        binary_initial: The events of a streamed list of them.
+        binary_events: The events in protobuf.
     """
 
     folder: Path
     nodes: Path
     pods: Path
     events: Path
+    binary: Path
+    binary_initial: Path
+    binary_events: Path
     facts: Path
 
     @classmethod
@@ -56,6 +65,9 @@ class Files:
             folder / "nodes.json",
             folder / "pods.json",
             folder / "events.ndjson",
+            folder / "pods.pb",
+            folder / "initial.pb",
+            folder / "events.pb",
             folder / "facts.json",
         )
 
@@ -63,15 +75,18 @@ class Files:
 def generate(folder: Path, nodes: int, pods: int, seed: int = 7) -> Files:
     """Write a cluster; return at once when it is there already."""
     files = Files.of(folder)
-    if files.facts.exists():
+    if files.facts.exists() and files.binary_events.exists():
         return files
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     shapes, requests = _shapes(rng), _requests(rng)
     offsets = {"nodes": _write(files.nodes, _nodes(rng, nodes, shapes))}
-    made: list[bytes] = []
-    offsets["pods"] = _write(files.pods, _pods(rng, pods, nodes, requests, made))
-    _events(rng, files.events, made)
+    made: list[Pod] = []
+    with Binary(files) as binary:
+        found = _pods(rng, pods, nodes, requests)
+        offsets["pods"] = _write(files.pods, _both(found, made, binary))
+    offsets.update(binary.ends)
+    _events(rng, files, made)
     files.facts.write_text(json.dumps(offsets))
     return files
 
@@ -190,43 +205,82 @@ def _condition(kind: str, status: str = "False") -> dict:
 
 
 def _pods(
-    rng: random.Random,
-    count: int,
-    nodes: int,
-    requests: list[tuple[int, int, int]],
-    made: list[bytes],
-) -> Iterator[bytes]:
+    rng: random.Random, count: int, nodes: int, requests: list[tuple[int, int, int]]
+) -> Iterator[dict]:
     workloads = [workload(rng, number, requests) for number in range(max(20, count // 100))]
     for number in range(count):
-        found = pod(rng, number, nodes, rng.choice(workloads))
-        text = json.dumps(found, separators=(",", ":")).encode()
-        if (
-            len(made) < 4_000
-            and found["spec"].get("nodeName")
-            and found["status"]["phase"] == "Running"
+        yield pod(rng, number, nodes, rng.choice(workloads))
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod in JSON, and as a message."""
+
+    text: bytes
+    message: Any
+
+    def at(self, version: int) -> tuple[bytes, bytes]:
+        """Both as they are at a version."""
+        begin = self.text.index(b'"resourceVersion":"') + len(b'"resourceVersion":"')
+        end = self.text.index(b'"', begin)
+        self.message.metadata.resourceVersion = str(version)
+        text = self.text[:begin] + str(version).encode() + self.text[end:]
+        return text, self.message.SerializeToString()
+
+
+class Binary:
+    """Writes pods in protobuf: for pages, and for streamed lists."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = {
+            "binary": files.binary.open("wb"),
+            "initial": files.binary_initial.open("wb"),
+        }
+        self.ends: dict[str, list[int]] = {name: [0] for name in self._files}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def put(self, message: Any) -> None:
+        body = message.SerializeToString()
+        for name, text in (
+            ("binary", protobuf.item(body)),
+            ("initial", protobuf.event("ADDED", body)),
         ):
-            made.append(text)
+            self._files[name].write(text)
+            self.ends[name].append(self.ends[name][-1] + len(text))
+
+
+def _both(pods: Iterable[dict], made: list[Pod], binary: Binary) -> Iterator[bytes]:
+    """Give pods in JSON, and write them in protobuf; keep some that run."""
+    for found in pods:
+        text = json.dumps(found, separators=(",", ":")).encode()
+        message = protobuf.written("Pod", found)
+        binary.put(message)
+        running = found["spec"].get("nodeName") and found["status"]["phase"] == "Running"
+        if len(made) < _EVENTFUL and running:
+            made.append(Pod(text, message))
         yield text
 
 
-def _events(rng: random.Random, path: Path, pods: list[bytes]) -> None:
+def _events(rng: random.Random, files: Files, pods: list[Pod]) -> None:
     """Mostly status updates that weigh nothing; a tenth come, a tenth go."""
-    gone: list[bytes] = []
-    with path.open("wb") as out:
+    gone: list[Pod] = []
+    with files.events.open("wb") as out, files.binary_events.open("wb") as binary:
         for number in range(EVENTS):
             chance = rng.random()
             if chance < 0.1 and len(pods) > 10:
-                kind, item = b"DELETED", pods.pop(rng.randrange(len(pods)))
+                kind, item = "DELETED", pods.pop(rng.randrange(len(pods)))
                 gone.append(item)
             elif chance < 0.2 and gone:
-                kind, item = b"ADDED", gone.pop()
+                kind, item = "ADDED", gone.pop()
                 pods.append(item)
             else:
-                kind, item = b"MODIFIED", rng.choice(pods)
-            item = _versioned(item, 900_000 + number)
-            out.write(b'{"type":"' + kind + b'","object":' + item + b"}\n")
-
-
-def _versioned(item: bytes, version: int) -> bytes:
-    at = item.index(b'"resourceVersion":"') + len(b'"resourceVersion":"')
-    return item[:at] + str(version).encode() + item[item.index(b'"', at) :]
+                kind, item = "MODIFIED", rng.choice(pods)
+            text, body = item.at(900_000 + number)
+            out.write(b'{"type":"' + kind.encode() + b'","object":' + text + b"}\n")
+            binary.write(protobuf.event(kind, body))

@@ -61,7 +61,7 @@ def filled(nodes: int, pods: int) -> State:
         labels["topology.kubernetes.io/zone"] = "abc"[number // 7 % 3]
         state._nodes[name] = Node(name, labels, allocatable=allocatable)
         state._dirty_nodes[name] = None
-    kinds_of = {id(pod): state.pods.recogniser.kind_of(pod) for pod in (*kinds, holder)}
+    kinds_of = {id(pod): state.pods.kinds.of(pod) for pod in (*kinds, holder)}
     for number in range(pods):
         node = f"node-{number % nodes:05d}"
         pod = (
@@ -69,7 +69,7 @@ def filled(nodes: int, pods: int) -> State:
             if "A1" in models[number % nodes % len(models)] and rng.random() < 0.1
             else rng.choice(kinds)
         )
-        state.pods._place(f"uid-{number}", node, kinds_of[id(pod)])
+        state.pods.place(f"uid-{number}", node, kinds_of[id(pod)])
     for kind in list(state.unseen):
         state.seen(kind)
     return state
@@ -106,11 +106,11 @@ def measure(nodes: int, pods: int) -> dict[str, Any]:
 def _after(state: State, index: FitIndex, asked: list[Candidate], count: int) -> float:
     """Median time for a snapshot and twelve verdicts after so many nodes changed."""
     rng, times = random.Random(5), []
-    pod = state.pods.recogniser.kind_of(Pod("x", EMPTY, PodSpec({"cpu": 100})))
+    pod = state.pods.kinds.of(Pod("x", EMPTY, PodSpec({"cpu": 100})))
     names = sorted(state._nodes)
     for turn in range(_ROUNDS):
         for name in rng.sample(names, count):
-            state.pods._place(f"new-{count}-{turn}-{name}", name, pod)
+            state.pods.place(f"new-{count}-{turn}-{name}", name, pod)
             state.pod_changed()
         begun = time.process_time()
         snapshot = state.snapshot(None)

@@ -104,7 +104,7 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
 
     def listing() -> Any:
         person = f"person-{next(number)}"
-        state.pods._place(f"new-{person}", names[hash(person) % len(names)], _KIND)
+        state.pods.place(f"new-{person}", names[hash(person) % len(names)], _KIND)
         state.pod_changed()
         return desk.listing(Person(person, ("x",)), scene())
 
@@ -121,10 +121,10 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    from teamspawner.cluster.recognise import Recogniser
+    from teamspawner.cluster.kinds import Kinds
 
     global _KIND  # noqa: PLW0603 - made once the room is imported
-    _KIND = Recogniser(Rules()).kind_of(Pod("x", {}, PodSpec({"cpu": 100})))
+    _KIND = Kinds(Rules()).of(Pod("x", {}, PodSpec({"cpu": 100})))
     size = [int(each) for each in sys.argv[1:3]] or [1000, 30_000]
 
     async def all_of_it() -> dict[str, Any]:

@@ -138,6 +138,7 @@ def measure_size(
         "scan": repeat,
         "ours-paged": repeat,
         "ours-streamed": repeat,
+        "ours-json": repeat,
         "ours-while-serving": repeat,
         "reflector": reflector,
         "naive": naive,
@@ -148,7 +149,10 @@ def measure_size(
         runs = alternate(ways, url)
     check_sums(runs)
     with serving(folder, events=True) as url:
-        events = alternate({"our-events": repeat, "reflector-events": min(2, repeat)}, url)
+        events = alternate(
+            {"our-events": repeat, "our-events-json": repeat, "reflector-events": min(2, repeat)},
+            url,
+        )
     return {"size": size, "floor_ms": floor, "runs": runs, "events": events}
 
 

@@ -9,11 +9,13 @@ from http import HTTPStatus
 
 import aiohttp
 
+from teamspawner.cluster.binary import words_of
 from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.messages import QUICK
 from teamspawner.cluster.receive import Event
-from teamspawner.cluster.source import Settings, Source
+from teamspawner.cluster.source import PROTOBUF, Settings, Source
 
-__all__ = ["WORDS", "AnsweredError", "GoneError", "ask", "ended"]
+__all__ = ["WORDS", "AnsweredError", "GoneError", "accepted", "ask", "ended"]
 
 WORDS = 300
 """The most characters that are kept of the API's own words."""
@@ -49,7 +51,7 @@ async def ask(
     options = await connection.request_options()
     options["headers"] = {
         **options["headers"],
-        "Accept": "application/json",
+        "Accept": accepted(source, settings),
         "Accept-Encoding": "gzip" if settings.compressed else "identity",
     }
     selected = {**query, "fieldSelector": source.selector}
@@ -67,11 +69,18 @@ async def ask(
         response.close()
 
 
+def accepted(source: Source, settings: Settings) -> str:
+    """Return the types of answers that are taken of a kind, the best first."""
+    binary = source.binary and settings.binary and QUICK
+    return f"{PROTOBUF}, application/json" if binary else "application/json"
+
+
 async def _refusal(response: aiohttp.ClientResponse) -> Exception:
-    text = (await response.content.read(WORDS * 10)).decode(errors="replace")
+    body = await response.content.read(WORDS * 10)
+    text = _words(body, response.content_type)
     if response.status == HTTPStatus.GONE:
-        return GoneError(text[:WORDS])
-    return AnsweredError(response.status, _words(text), _retry_after(response))
+        return GoneError(text)
+    return AnsweredError(response.status, text, _retry_after(response))
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
@@ -79,8 +88,11 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _words(text: str) -> str:
+def _words(body: bytes, content_type: str) -> str:
     """Return the message of a Status, or the start of what was sent instead."""
+    if content_type == PROTOBUF:
+        return words_of(body)[:WORDS]
+    text = body.decode(errors="replace")
     try:
         found = json.loads(text)
     except ValueError:

@@ -30,6 +30,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import PodRecord, decode_node, decode_pod
+from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.cluster.recognise import Recogniser
@@ -253,7 +254,7 @@ class _Build:
 
 def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> Snapshot:
     """Return the snapshot of gathered objects; those that cannot be read are told of."""
-    build, recogniser = _Build(), Recogniser(rules)
+    build, recogniser = _Build(), Recogniser(Kinds(rules))
     takers: Sequence[tuple[str, Callable[[msgspec.Raw], None]]] = (
         ("nodes", lambda raw: build.node(decode_node(raw))),
         ("pods", lambda raw: _pod(build, recogniser, raw)),
@@ -285,7 +286,7 @@ def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> 
 def _pod(build: _Build, recogniser: Recogniser, raw: msgspec.Raw) -> None:
     bound = recogniser.bound(raw)
     if bound is None:
-        build.pod(decode_pod(raw, recogniser.rules))
+        build.pod(decode_pod(raw, recogniser.kinds.rules))
     else:
         node, pod = bound
         build.pods.setdefault(node, []).append(pod)

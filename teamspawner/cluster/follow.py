@@ -12,7 +12,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import aiohttp
@@ -28,7 +28,7 @@ __all__ = ["Follower"]
 _NO_STREAM = frozenset({400, 404, 405, 406, 415, 422, 501})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, HalfError, ValueError)
-_LONGEST_LINE = 1 << 25
+_LONGEST_EVENT = 1 << 25
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Follower:
     _version: str = ""
     _wait: float = 0.0
     _streams: bool = True
-    _garbled: str = ""
+    _garbled: str | None = None
     _fault: str = ""
     _redo: bool = False
     _open: aiohttp.ClientResponse | None = None
@@ -161,9 +161,10 @@ class Follower:
         self.trouble = why
 
     def _garble(self) -> None:
-        """The same place cut twice is no accident of the line: list again."""
-        if self._version and self._garbled == self._version:
+        """The same place cut twice is no accident of the line: list again, and in JSON."""
+        if self._garbled == self._version:
             self._version = ""
+            self.source = replace(self.source, binary=False)
         self._garbled = self._version
 
     def _backoff(self) -> float:
@@ -189,7 +190,7 @@ class Follower:
     def _well(self) -> None:
         """Something whole arrived: the next trouble is a new one."""
         self._wait = 0.0
-        self._garbled = ""
+        self._garbled = None
         if not self.connected or self.trouble:
             self._connected()
 
@@ -203,13 +204,15 @@ class Follower:
     async def _list_by_pages(self) -> None:
         """List page by page; no ``resourceVersion``, for with one old servers ignore ``limit``."""
         self.receiver.begin()
-        more = ""
+        more, ease = "", 1
         while True:
-            query = {"limit": str(self.settings.page), "continue": more}
+            query = {"limit": str(self.settings.page * ease), "continue": more}
             async with self._ask(query) as answer:
                 body = await answer.read()
             begun = time.perf_counter()
-            meta, steps = self.receiver.page(body)
+            form = self.receiver.form(answer.content_type)
+            ease = form.ease
+            meta, steps = form.page(body)
             del body
             await self._sliced(steps, begun)
             del steps
@@ -286,17 +289,15 @@ class Follower:
 
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
         """Take in events as they come, with a turn for others between slices of work."""
-        rest = b""
+        form, rest = self.receiver.form(answer.content_type), b""
         begun = time.perf_counter()
         async for chunk in answer.content.iter_any():
-            end = chunk.rfind(b"\n") + 1
-            if not end:
-                rest += chunk
-                if len(rest) > _LONGEST_LINE:
-                    raise HalfError("an event without end")
-                continue
-            block, rest = rest + chunk[:end], chunk[end:]
-            for event in self.receiver.events(block):
+            rest += chunk
+            end = form.whole(rest)
+            if not end and len(rest) > _LONGEST_EVENT:
+                raise HalfError("an event without end")
+            block, rest = rest[:end], rest[end:]
+            for event in form.events(block):
                 if event.type == "ERROR":
                     raise ended(event)
                 yield event

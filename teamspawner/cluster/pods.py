@@ -11,8 +11,9 @@ from msgspec import Struct
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
 from teamspawner.cluster.decode import FINISHED, PodRecord
+from teamspawner.cluster.kinds import Kind, Kinds
 from teamspawner.cluster.quick import QuickPod
-from teamspawner.cluster.recognise import Kind, Recogniser
+from teamspawner.cluster.recognise import Recogniser
 
 __all__ = ["OurPod", "Pods", "is_ours"]
 
@@ -71,9 +72,10 @@ class Pods:
     """All unfinished pods, by uid.
 
     Args:
-        recogniser: Reads them.
+        kinds: The kinds of pods known.
 
     Attributes:
+        kinds: The same.
         loads: Node name to what is on it.
         waiting: Uid to the pod, for those that are not bound.
         ours: Uid to the pod, for those with a label of ours.
@@ -82,8 +84,8 @@ class Pods:
         repelling: Grows whenever a bound pod with required anti-affinity comes or goes.
     """
 
-    def __init__(self, recogniser: Recogniser) -> None:
-        self.recogniser = recogniser
+    def __init__(self, kinds: Kinds) -> None:
+        self.count_by(kinds)
         self.loads: dict[str, Load] = {}
         self.waiting: dict[str, Candidate] = {}
         self.ours: dict[str, OurPod] = {}
@@ -91,6 +93,11 @@ class Pods:
         self.dirty: set[str] = set()
         self.repelling = 0
         self._places: dict[str, Place] = {}
+
+    def count_by(self, kinds: Kinds) -> None:
+        """Count pods that come from now on by other rules."""
+        self.kinds = kinds
+        self._recogniser = Recogniser(kinds)
 
     def __len__(self) -> int:
         return len(self._places) + len(self.waiting)
@@ -113,10 +120,10 @@ class Pods:
         labels = bytes(meta.labels)
         if _OURS in labels:
             username = meta.annotations.username if meta.annotations else None
-            return self.put_record(self.recogniser.record(found), username or "")
+            return self.put_record(self._recogniser.record(found), username or "")
         if not node:
-            return self._wait(uid, self.recogniser.candidate(found, labels))
-        return self._place(uid, node, self.recogniser.kind(found, labels))
+            return self.wait(uid, self._recogniser.candidate(found, labels))
+        return self.place(uid, node, self._recogniser.kind(found, labels))
 
     def put_record(self, record: PodRecord, username: str = "") -> bool:
         """Take in a pod that was read in full; tell whether that can alter a verdict."""
@@ -125,10 +132,11 @@ class Pods:
             return self.drop(uid)
         self._note(uid, record, username)
         if record.node:
-            return self._place(uid, record.node, self.recogniser.kind_of(record.pod))
-        return self._wait(uid, record.candidate())
+            return self.place(uid, record.node, self.kinds.of(record.pod))
+        return self.wait(uid, record.candidate())
 
-    def _wait(self, uid: str, candidate: Candidate) -> bool:
+    def wait(self, uid: str, candidate: Candidate) -> bool:
+        """Keep a pod that is not bound; tell whether that can alter a verdict."""
         changed = self._displace(uid)
         if self.waiting.get(uid) == candidate:
             return changed
@@ -160,7 +168,8 @@ class Pods:
             record.pod.terminating,
         )
 
-    def _place(self, uid: str, node: str, kind: Kind) -> bool:
+    def place(self, uid: str, node: str, kind: Kind) -> bool:
+        """Keep a pod that is on a node; tell whether that can alter a verdict."""
         before = self._places.get(uid)
         if before is not None:
             if before.kind.pod is kind.pod and before.node == node:

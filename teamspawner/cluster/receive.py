@@ -14,7 +14,17 @@ from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
 from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, reach
 
-__all__ = ["HEADED", "RAW_PAGE", "Event", "HalfError", "Head", "Identity", "Receiver"]
+__all__ = [
+    "HEADED",
+    "INITIAL_END",
+    "RAW_PAGE",
+    "Event",
+    "Form",
+    "HalfError",
+    "Head",
+    "Identity",
+    "Receiver",
+]
 
 _NODES_AT_ONCE = 50
 _NAMED = 20
@@ -97,11 +107,48 @@ class Oddities:
 HEADED = json.Decoder(Headed)
 _raw_event = json.Decoder(RawEvent)
 RAW_PAGE = json.Decoder(RawPage)
-_INITIAL_END = b'"k8s.io/initial-events-end"'
+INITIAL_END = "k8s.io/initial-events-end"
+
+
+class Form(Protocol):
+    """How objects are written, in pages and in events.
+
+    Attributes:
+        ease: How many times as many objects as in JSON a page may have that is as quickly read.
+    """
+
+    ease: int
+
+    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
+        """Read a page; the iterator takes its objects in, a few at each step.
+
+        Raises:
+            HalfError: When it is no whole list.
+        """
+
+    def whole(self, data: bytes) -> int:
+        """Return how many bytes of what came are whole events.
+
+        Raises:
+            HalfError: When it does not begin with an event.
+        """
+
+    def events(self, block: bytes) -> Iterator[Event]:
+        """Take in the events of a block of whole ones, and tell what to know of them.
+
+        Several that were taken in together may be told of as one, the last.
+
+        Raises:
+            HalfError: When one is no whole event; those before it were taken in.
+        """
+
+
+def _ends_list(annotations: Raw) -> bool:
+    return INITIAL_END.encode() in bytes(annotations)
 
 
 class Receiver(ABC):
-    """Puts the objects of one kind into the state.
+    """Puts the objects of one kind into the state; itself the form that they have in JSON.
 
     Args:
         kind: Plural name.
@@ -112,6 +159,8 @@ class Receiver(ABC):
         listed: Keys met by the list that is under way; None while none is, and during the
             first one, which finds nothing held that could be gone.
     """
+
+    ease = 1
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
         self.kind = kind
@@ -138,6 +187,11 @@ class Receiver(ABC):
         self.listed = None
         self.state.seen(self.kind)
 
+    def form(self, content_type: str) -> Form:
+        """Return the form of an answer of such a type."""
+        del content_type
+        return self
+
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page; the iterator takes its objects in, a few at each step.
 
@@ -148,7 +202,12 @@ class Receiver(ABC):
             page = RAW_PAGE.decode(body)
         except msgspec.MsgspecError as error:
             raise HalfError(str(error)) from error
-        return page.metadata, map(self._listed, page.items or [])
+        return page.metadata, map(self.take, page.items or [])
+
+    @staticmethod
+    def whole(data: bytes) -> int:
+        """Return how many bytes of what came are whole lines."""
+        return data.rfind(b"\n") + 1
 
     def events(self, block: bytes) -> Iterator[Event]:
         """Take in the events of a block of whole lines, and tell what to know of them.
@@ -183,14 +242,15 @@ class Receiver(ABC):
         head = found.metadata or Head()
         version = head.resource_version or ""
         if event.type == "BOOKMARK":
-            return Event("BOOKMARK", version, initial_end=_INITIAL_END in bytes(head.annotations))
+            return Event("BOOKMARK", version, initial_end=_ends_list(head.annotations))
         if event.type == "DELETED":
             self.forget(self.key(head))
         elif event.type in {"ADDED", "MODIFIED"}:
             self._put(head, event.object)
         return Event(event.type, version)
 
-    def _listed(self, raw: Raw) -> None:
+    def take(self, raw: Raw | bytes) -> None:
+        """Take in an object of a list."""
         try:
             head = HEADED.decode(raw).metadata or Head()
         except msgspec.MsgspecError as error:
@@ -198,7 +258,7 @@ class Receiver(ABC):
             return
         self._put(head, raw)
 
-    def _put(self, head: Head, raw: Raw) -> None:
+    def _put(self, head: Head, raw: Raw | bytes) -> None:
         key = self.key(head)
         if self.listed is not None:
             self.listed.add(key)
@@ -246,7 +306,7 @@ class Receiver(ABC):
         """Return what identifies an object of this kind."""
 
     @abstractmethod
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Take in an object.
 
         Raises:

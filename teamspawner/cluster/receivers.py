@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Raw, Struct, json
 
 from teamspawner.cluster import wire
+from teamspawner.cluster.binary import BinaryPods
 from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.kinds import RareError
 from teamspawner.cluster.quick import (
     Meta,
     PageMeta,
@@ -20,8 +22,17 @@ from teamspawner.cluster.quick import (
     username_of,
 )
 from teamspawner.cluster.reading import ObjectError
-from teamspawner.cluster.receive import HEADED, RAW_PAGE, Event, HalfError, Head, Identity, Receiver
-from teamspawner.cluster.recognise import RareError
+from teamspawner.cluster.receive import (
+    HEADED,
+    RAW_PAGE,
+    Event,
+    Form,
+    HalfError,
+    Head,
+    Identity,
+    Receiver,
+)
+from teamspawner.cluster.source import PROTOBUF
 from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["NodeReceiver", "OtherReceiver", "PodReceiver", "PolicyReceiver", "receiver_for"]
@@ -142,7 +153,7 @@ class NodeReceiver(QuickReceiver):
         """Nodes go by name."""
         return head.name or ""
 
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Take in a node."""
         del head
         self.state.put_node(raw)
@@ -163,7 +174,7 @@ class OtherReceiver(Receiver):
         """Objects go by namespace and name."""
         return f"{head.namespace or ''}/{head.name or ''}"
 
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Take in an object."""
         self.state.put_other(self.kind, self.key(head), raw)
 
@@ -188,7 +199,7 @@ class PolicyReceiver(Receiver):
         """Objects go by namespace and name."""
         return f"{head.namespace or ''}/{head.name or ''}"
 
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Note that an object changed."""
         del raw
         version = head.resource_version or ""
@@ -209,6 +220,10 @@ class PolicyReceiver(Receiver):
 class PodReceiver(QuickReceiver):
     """Takes in pods, bound ones quickly."""
 
+    def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
+        super().__init__(kind, state, tell)
+        self._binary = BinaryPods(self)
+
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page of pods.
 
@@ -221,6 +236,10 @@ class PodReceiver(QuickReceiver):
             raise HalfError(str(error)) from error
         return meta, self._page(body, pods, odd)
 
+    def form(self, content_type: str) -> Form:
+        """Return the form of an answer of such a type: protobuf or JSON."""
+        return self._binary if content_type == PROTOBUF else self
+
     def _page(
         self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
     ) -> Iterator[None]:
@@ -232,7 +251,7 @@ class PodReceiver(QuickReceiver):
                     rare.append(uid or "")
             yield None
         for raw, _ in odd:
-            self._listed(raw)
+            self.take(raw)
             yield None
         if rare:
             yield from self._rare(body, set(rare))
@@ -272,7 +291,7 @@ class PodReceiver(QuickReceiver):
         """Pods go by uid: a name is soon used again."""
         return head.uid or f"{head.namespace or 'default'}/{head.name or ''}"
 
-    def put(self, head: Head, raw: Raw) -> None:
+    def put(self, head: Head, raw: Raw | bytes) -> None:
         """Take in a pod that could not be read quickly."""
         record = decode_pod(raw, self.state.rules)
         if self.state.pods.put_record(record, username_of(head.annotations)):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FIRST", "KINDS", "POLICIES", "Settings", "Source"]
+__all__ = ["FIRST", "KINDS", "POLICIES", "PROTOBUF", "Settings", "Source"]
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 _UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 
@@ -24,6 +26,7 @@ class Settings:
             rights given later are noticed without a restart; at first it is asked as after
             any other trouble.
         slice_s: How long to work before others on the loop get their turn.
+        binary: Ask for pods as protobuf, which servers of other makes may decline.
         compressed: Ask for gzip: saves bytes on a slow link, costs half as much CPU again.
         streamed: Take the list as a stream where the server can; False always asks for pages.
         stream_start_s: A streamed list that does not begin in this time is asked for in pages
@@ -40,6 +43,7 @@ class Settings:
     longest_wait_s: float = 10.0
     refused_wait_s: float = 30.0
     slice_s: float = 0.002
+    binary: bool = True
     compressed: bool = False
     streamed: bool = True
     stream_start_s: float = 3.0
@@ -51,18 +55,25 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a kind is served: its plural name, path, and what is left out."""
+    """Where a kind is served.
+
+    Attributes:
+        kind: Its plural name.
+        selector: What is left out.
+        binary: Whether it can be read as protobuf.
+    """
 
     kind: str
     path: str
     selector: str = ""
+    binary: bool = False
 
 
 KINDS: Mapping[str, Source] = {
     source.kind: source
     for source in (
         Source("nodes", "/api/v1/nodes"),
-        Source("pods", "/api/v1/pods", _UNFINISHED),
+        Source("pods", "/api/v1/pods", _UNFINISHED, binary=True),
         Source("persistentvolumeclaims", "/api/v1/persistentvolumeclaims"),
         Source("persistentvolumes", "/api/v1/persistentvolumes"),
         Source("namespaces", "/api/v1/namespaces"),

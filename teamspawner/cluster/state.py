@@ -12,9 +12,9 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
+from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
 from teamspawner.cluster.reading import Source, read
-from teamspawner.cluster.recognise import Recogniser
 from teamspawner.cluster.unread import Unread
 
 __all__ = ["OTHERS", "State"]
@@ -88,7 +88,7 @@ class State:
     _last_of: int = -1
 
     def __post_init__(self) -> None:
-        self.pods = Pods(Recogniser(self.rules))
+        self.pods = Pods(Kinds(self.rules))
 
     # --- taking in ----------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class State:
     def count_by(self, rules: Rules) -> None:
         """Judge for another scheduler; pods are counted its way from their next list on."""
         self.rules = rules
-        self.pods.recogniser = Recogniser(rules)
+        self.pods.count_by(Kinds(rules))
 
     def pod_changed(self) -> bool:
         """Note that ``pods`` took in a change."""

@@ -15,6 +15,10 @@ from typing import Self
 
 from aiohttp import web
 
+from benchmarks import protobuf
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,14 +40,16 @@ class FakeApi:
 
     Attributes:
         streams: Whether lists can be streamed; else 422, as a server without the gate.
+        binary: Whether pods are told of in protobuf to those who take it.
         version: What ``/version`` says.
         requests: Every request as (kind, verb, query), verb one of list, watch, stream.
         delays: Seconds to wait before each answer, by kind.
         bookmark_every: Seconds between bookmarks of every watch.
     """
 
-    def __init__(self, *, streams: bool = True) -> None:
+    def __init__(self, *, streams: bool = True, binary: bool = True) -> None:
         self.streams = streams
+        self.binary = binary
         self.version = "v1.35.4"
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.delays: dict[str, float] = {}
@@ -55,7 +61,7 @@ class FakeApi:
         self._log: dict[str, list[tuple[int, str, dict]]] = defaultdict(list)
         self._oldest: dict[str, int] = defaultdict(int)
         self._revision = 100
-        self._watches: dict[str, list[web.StreamResponse]] = defaultdict(list)
+        self._watches: dict[str, list[Watch]] = defaultdict(list)
         self._news = asyncio.Event()
         self._next: dict[tuple[str, str], list[Handler]] = defaultdict(list)
         self._silent: set[int] = set()
@@ -191,21 +197,30 @@ class FakeApi:
         await asyncio.sleep(self.delays.get(kind, 0))
         if self._next[kind, verb]:
             return await self._next[kind, verb].pop(0)(request)
+        form = self._form(request, kind)
         if self.strict:
-            return _status(401)
+            return form.status(401)
         if kind in self.forbidden:
-            return _status(403)
+            return form.status(403)
         if verb == "list":
-            return self._list(kind, query)
+            return self._list(form, kind, query)
         if verb == "stream" and not self.streams:
-            return _status(422)
-        return await self._watch(request, kind, query)
+            return form.status(422)
+        return await self._watch(form, request, kind, query)
+
+    def _form(self, request: web.Request, kind: str) -> Form:
+        taken = PROTOBUF in request.headers.get("Accept", "")
+        return self.form(kind) if taken else Form()
+
+    def form(self, kind: str) -> Form:
+        """How objects of a kind are written to those who take protobuf."""
+        return Binary() if self.binary and kind == "pods" else Form()
 
     def _selected(self, kind: str, query: dict[str, str]) -> list[dict]:
         items = list(self._objects[kind].values())
         return [item for item in items if _selects(query, item)]
 
-    def _list(self, kind: str, query: dict[str, str]) -> web.Response:
+    def _list(self, form: Form, kind: str, query: dict[str, str]) -> web.Response:
         token, limit = query.get("continue", ""), int(query.get("limit", "0"))
         if token:
             frozen, _, start = token.partition(":")
@@ -218,13 +233,12 @@ class FakeApi:
         end = begin + limit if limit else len(items)
         more = f"{frozen}:{end}" if end < len(items) else ""
         meta = {"resourceVersion": str(revision), "continue": more}
-        return web.json_response({"kind": "List", "metadata": meta, "items": items[begin:end]})
+        return form.page(meta, items[begin:end])
 
     async def _watch(
-        self, request: web.Request, kind: str, query: dict[str, str]
+        self, form: Form, request: web.Request, kind: str, query: dict[str, str]
     ) -> web.StreamResponse:
-        response = web.StreamResponse()
-        response.content_type = "application/json"
+        response = Watch(form)
         await response.prepare(request)
         self._watches[kind].append(response)
         try:
@@ -235,7 +249,7 @@ class FakeApi:
             self._watches[kind].remove(response)
         return response
 
-    async def _events(self, response: web.StreamResponse, kind: str, query: dict[str, str]) -> None:
+    async def _events(self, response: Watch, kind: str, query: dict[str, str]) -> None:
         since = int(query.get("resourceVersion") or 0)
         position = 0
         if query.get("sendInitialEvents") == "true":
@@ -243,7 +257,7 @@ class FakeApi:
             await self._initial(response, kind, query)
         elif since < self._oldest[kind]:
             gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
-            await response.write(_line("ERROR", gone))
+            await response.tell("ERROR", gone)
             return
         loop = asyncio.get_running_loop()
         ends = loop.time() + float(query.get("timeoutSeconds", "3600"))
@@ -260,23 +274,19 @@ class FakeApi:
                 meta = {"resourceVersion": str(self._revision)}
                 await self._send(response, query, "BOOKMARK", {"metadata": meta})
 
-    async def _initial(
-        self, response: web.StreamResponse, kind: str, query: dict[str, str]
-    ) -> None:
+    async def _initial(self, response: Watch, kind: str, query: dict[str, str]) -> None:
         revision = str(self._revision)
         for item in self._selected(kind, query):
-            await response.write(_line("ADDED", item))
+            await response.tell("ADDED", item)
         notes = {"k8s.io/initial-events-end": "true"}
         meta = {"resourceVersion": revision, "annotations": notes}
-        await response.write(_line("BOOKMARK", {"metadata": meta}))
+        await response.tell("BOOKMARK", {"metadata": meta})
 
-    async def _send(
-        self, response: web.StreamResponse, query: dict[str, str], what: str, item: dict
-    ) -> None:
+    async def _send(self, response: Watch, query: dict[str, str], what: str, item: dict) -> None:
         if id(response) in self._silent:
             return
         kept = what in {"BOOKMARK", "DELETED"} or _selects(query, item)
-        await response.write(_line(what if kept else "DELETED", item))
+        await response.tell(what if kept else "DELETED", item)
 
 
 def _selects(query: dict[str, str], item: dict) -> bool:
@@ -286,8 +296,51 @@ def _selects(query: dict[str, str], item: dict) -> bool:
     return True
 
 
-def _line(what: str, item: dict) -> bytes:
-    return json.dumps({"type": what, "object": item}).encode() + b"\n"
+class Form:
+    """How answers are written: in JSON."""
+
+    content_type = "application/json"
+
+    def page(self, meta: dict[str, str], items: list[dict]) -> web.Response:
+        return web.json_response({"kind": "List", "metadata": meta, "items": items})
+
+    def event(self, what: str, item: dict) -> bytes:
+        return json.dumps({"type": what, "object": item}).encode() + b"\n"
+
+    def status(self, code: int) -> web.Response:
+        return _status(code)
+
+
+class Binary(Form):
+    """The same in protobuf."""
+
+    content_type = PROTOBUF
+
+    def page(self, meta: dict[str, str], items: list[dict]) -> web.Response:
+        pods = [protobuf.item(protobuf.written("Pod", each).SerializeToString()) for each in items]
+        return web.Response(body=protobuf.page(meta, pods), content_type=PROTOBUF)
+
+    def event(self, what: str, item: dict) -> bytes:
+        if what == "ERROR":
+            return protobuf.status(item, as_event=True)
+        return protobuf.event(what, protobuf.written("Pod", item).SerializeToString())
+
+    def status(self, code: int) -> web.Response:
+        found = {"code": code, "message": f"said {code}", "reason": "Trouble"}
+        return web.Response(status=code, body=protobuf.status(found), content_type=PROTOBUF)
+
+
+class Watch(web.StreamResponse):
+    """A watch that is open."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.content_type = form.content_type
+        self._form = form
+
+    async def tell(self, what: str, item: dict) -> None:
+        """Send an event."""
+        await self.write(self._form.event(what, item))
 
 
 def _status(code: int, headers: dict[str, str] | None = None) -> web.Response:

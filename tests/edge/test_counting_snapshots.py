@@ -19,9 +19,9 @@ def test_nodes_that_were_brought_up_to_date_between_two_snapshots_are_told_as_ch
         state.put_node(json.dumps(a_node(f"n{number}")))
     state.seen("nodes")
     assert len(changes.until(state.snapshot(None))) == NODES
-    kind = state.pods.recogniser.kind_of(Pod("x", {}, PodSpec({"cpu": 1})))
+    kind = state.pods.kinds.of(Pod("x", {}, PodSpec({"cpu": 1})))
     for number in range(NODES):
-        state.pods._place(f"uid-{number}", f"n{number}", kind)
+        state.pods.place(f"uid-{number}", f"n{number}", kind)
         state.pod_changed()
     told: set[str] = set()
     while len(told) < NODES:  # some nodes at a time, though no event comes in between

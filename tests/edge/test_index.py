@@ -370,9 +370,9 @@ def test_a_large_cluster_is_warmed_in_steps_and_only_once(cpu, least):
 
 def test_a_full_cluster_is_asked_in_steps_what_it_would_say_with_fewer_pods():
     state = many(300, allocatable={"cpu": "4", "memory": "8Gi", "pods": "9"})
-    kind = state.pods.recogniser.kind_of(Pod("x", {}, PodSpec({"cpu": 4000})))
+    kind = state.pods.kinds.of(Pod("x", {}, PodSpec({"cpu": 4000})))
     for number in range(300):
-        state.pods._place(f"uid-{number}", f"n{number}", kind)
+        state.pods.place(f"uid-{number}", f"n{number}", kind)
     state.pod_changed()
     snapshot, index = state.snapshot(None), FitIndex(RULES)
     asked = Candidate(Pod("default", {}, PodSpec({"cpu": 2000})))

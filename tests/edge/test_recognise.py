@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 
 import pytest
 
+from benchmarks import protobuf
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.receivers import receiver_for
-from teamspawner.cluster.recognise import Recogniser
+from teamspawner.cluster.source import PROTOBUF
 from teamspawner.cluster.state import State
 from tests.core.raw import node, pod
 
@@ -41,7 +44,9 @@ KINDS = {
     "labels null": pod(cpu=1, meta={"labels": None}),
     "of a deployment": labelled(ownerReferences=[{"kind": "ReplicaSet"}]),
     "of a daemonset": labelled(ownerReferences=[{"kind": "DaemonSet"}]),
-    "static": labelled(annotations={"kubernetes.io/config.source": "file"}),
+    "static": labelled(
+        annotations={"kubernetes.io/config.source": "file"}, ownerReferences=[{"kind": "Node"}]
+    ),
     "annotated": labelled(annotations={"other": "x"}),
     "ending": labelled(deletionTimestamp="2026-01-01T00:00:00Z"),
     "elsewhere": labelled(namespace="other"),
@@ -74,23 +79,47 @@ def bound(name: str, uid: str) -> dict:
 def told(way: str, *pods: dict, most: int = 100) -> State:
     """Return what is known after these pods were listed, or told of in events."""
     state = State(RULES)
-    state.pods.recogniser = Recogniser(RULES, most)
+    state.pods.count_by(Kinds(RULES, most))
     receiver_for("nodes", state, pytest.fail).put(None, json.dumps(node("a")).encode())
     receiver = receiver_for("pods", state, pytest.fail)
-    if way == "listed":
-        page = json.dumps({"metadata": {}, "items": pods}).encode()
-        list(receiver.page(page)[1])
-    else:
-        events = ({"type": "ADDED", "object": each} for each in pods)
-        list(receiver.events(b"\n".join(json.dumps(each).encode() for each in events)))
+    {
+        "listed": lambda: list(receiver.page(a_page(pods))[1]),
+        "watched": lambda: list(receiver.events(some_events(pods))),
+        "listed in protobuf": lambda: list(receiver.form(PROTOBUF).page(a_binary_page(pods))[1]),
+        "watched in protobuf": lambda: list(receiver.form(PROTOBUF).events(binary_events(pods))),
+    }[way]()
     return state
+
+
+WAYS = ("listed", "watched", "listed in protobuf", "watched in protobuf")
+
+
+def a_page(pods: Sequence[dict]) -> bytes:
+    return json.dumps({"metadata": {}, "items": pods}).encode()
+
+
+def some_events(pods: Sequence[dict]) -> bytes:
+    events = ({"type": "ADDED", "object": each} for each in pods)
+    return b"\n".join(json.dumps(each).encode() for each in events)
+
+
+def in_protobuf(each: dict) -> bytes:
+    return protobuf.written("Pod", each).SerializeToString()
+
+
+def a_binary_page(pods: Sequence[dict]) -> bytes:
+    return protobuf.page({}, [protobuf.item(in_protobuf(each)) for each in pods])
+
+
+def binary_events(pods: Sequence[dict]) -> bytes:
+    return b"".join(protobuf.event("ADDED", in_protobuf(each)) for each in pods)
 
 
 def on_the_node(state: State) -> list:
     return list(state.snapshot(None).nodes["a"].pods)
 
 
-@pytest.mark.parametrize("way", ["listed", "watched"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", KINDS)
 def test_a_pod_is_not_taken_for_another_that_was_met_before(name, way):
     for earlier in KINDS:
@@ -99,18 +128,20 @@ def test_a_pod_is_not_taken_for_another_that_was_met_before(name, way):
         assert sorted(on_the_node(told(way, *pods)), key=repr) == sorted(expected, key=repr)
 
 
+@pytest.mark.parametrize("way", ["listed", "listed in protobuf"])
 @pytest.mark.parametrize("name", KINDS)
-def test_the_sum_of_requests_is_that_of_the_pods(name):
-    state = told("listed", bound(name, "1"), bound(name, "2")).snapshot(None).nodes["a"]
+def test_the_sum_of_requests_is_that_of_the_pods(name, way):
+    state = told(way, bound(name, "1"), bound(name, "2")).snapshot(None).nodes["a"]
     asked = decode_pod(bound(name, "1"), RULES).pod.spec.requests
     assert {k: v for k, v in state.used.items() if v} == {k: 2 * v for k, v in asked.items() if v}
 
 
-def test_events_of_one_pod_are_taken_in_their_order():
+@pytest.mark.parametrize("way", ["watched", "watched in protobuf"])
+def test_events_of_one_pod_are_taken_in_their_order(way):
     own_claim = bound("with a claim of its own", "1")
-    state = told("watched", own_claim, bound("plain", "1"))
+    state = told(way, own_claim, bound("plain", "1"))
     assert on_the_node(state) == [decode_pod(bound("plain", "1"), RULES).pod]
-    state = told("watched", bound("plain", "1"), own_claim)
+    state = told(way, bound("plain", "1"), own_claim)
     assert on_the_node(state) == [decode_pod(own_claim, RULES).pod]
 
 
@@ -125,9 +156,10 @@ def test_a_pod_that_was_removed_in_the_same_breath_is_gone():
     assert not len(state.pods)
 
 
-def test_kinds_of_pods_are_forgotten_before_there_are_too_many():
+@pytest.mark.parametrize("way", ["listed", "listed in protobuf"])
+def test_kinds_of_pods_are_forgotten_before_there_are_too_many(way):
     names = [f"app-{number}" for number in range(40)]
     pods = [pod(cpu=1, on="a", meta={"labels": {"app": n}, "uid": n}) for n in names]
-    state = told("listed", *pods, most=10)
+    state = told(way, *pods, most=10)
     assert len(on_the_node(state)) == 40
-    assert state.pods.recogniser.known <= 10
+    assert state.pods.kinds.known <= 10

@@ -36,16 +36,16 @@ async def goes_on(api: FakeApi, watcher) -> None:
     await until(lambda: used(watcher) == 3000)
 
 
-@pytest_asyncio.fixture
-async def api():
-    async with FakeApi() as server:
+@pytest_asyncio.fixture(params=[True, False], ids=["protobuf", "json"])
+async def api(request):
+    async with FakeApi(binary=request.param) as server:
         server.put("nodes", a_node())
         yield server
 
 
-@pytest_asyncio.fixture
-async def paged():
-    async with FakeApi(streams=False) as server:
+@pytest_asyncio.fixture(params=[True, False], ids=["protobuf", "json"])
+async def paged(request):
+    async with FakeApi(streams=False, binary=request.param) as server:
         server.put("nodes", a_node())
         yield server
 
@@ -239,17 +239,23 @@ async def test_half_a_page_is_asked_for_again(paged):
 
 ODD = {
     "a quantity that is none": a_pod("odd", cpu="much"),
+    "metadata null": {"metadata": None},
+}
+ODD_JSON = {
     "a name of the wrong type": {"metadata": {"name": 7, "uid": "u"}, "spec": {}},
     "no uid": {"metadata": {"name": "odd", "namespace": "default"}, "spec": {"nodeName": "n1"}},
     "containers that are a text": a_pod("odd", spec={"containers": "none"}),
-    "metadata null": {"metadata": None},
 }
+CASES = [
+    *(pytest.param(odd, False, id=f"{name}, json") for name, odd in {**ODD, **ODD_JSON}.items()),
+    *(pytest.param(odd, True, id=f"{name}, protobuf") for name, odd in ODD.items()),
+]
 
 
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize(("odd", "binary"), CASES)
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "paged"])
-async def test_an_odd_object_is_left_out_and_counted(odd, streams):
-    async with FakeApi(streams=streams) as api:
+async def test_an_odd_object_is_left_out_and_counted(odd, streams, binary):
+    async with FakeApi(streams=streams, binary=binary) as api:
         api.put("nodes", a_node())
         api.put("pods", a_pod("good"))
         api._objects["pods"]["odd"] = odd
@@ -280,7 +286,7 @@ async def test_what_was_known_of_a_pod_is_not_shown_as_new_once_it_cannot_be_rea
         snapshot = watcher.snapshot()
         assert (used(watcher), snapshot.nodes["n1"].unread) == (0, "pods")
         assert snapshot.unread == {"n1": "pods"}
-        await api.say("pods", json.dumps({"type": "SURPRISE", "object": {}}).encode() + b"\n")
+        await api.say("pods", api.form("pods").event("SURPRISE", {}))
         api.put("pods", a_pod("b", cpu="2"))
         await until(lambda: used(watcher) == 2000)
         assert watcher.snapshot().unread == {"n1": "pods"}
@@ -292,6 +298,7 @@ async def test_what_was_known_of_a_pod_is_not_shown_as_new_once_it_cannot_be_rea
 @pytest.mark.parametrize("way", [broken, nameless])
 @pytest.mark.parametrize("kind", ["nodes", "pods", "persistentvolumeclaims"])
 async def test_what_cannot_be_read_is_not_known_until_it_is_gone(kind, way, api):
+    api.binary &= way is broken  # protobuf has no name that is a number
     odd = {"nodes": a_node("n2"), "pods": a_pod("x"), "persistentvolumeclaims": claim("home")}
     api.put(kind, way(odd[kind]))
     async with a_watcher(api, kinds=("nodes", "pods", "persistentvolumeclaims")) as watcher:
@@ -311,11 +318,11 @@ async def test_what_cannot_be_read_is_not_known_until_it_is_gone(kind, way, api)
         await until(lambda: "n3" in watcher.snapshot().nodes)
         assert doubts(watcher) == EXPECTED[kind, way.__name__]
         for each in ("nodes", "pods", "persistentvolumeclaims"):
-            await api.say(each, GONE)
+            await api.say(each, api.form(each).event("ERROR", GONE))
         await until(lambda: doubts(watcher) == ({}, set()))
 
 
-GONE = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
+GONE = {"kind": "Status", "code": 410}
 EXPECTED = {
     ("nodes", "broken"): ({"n2": "nodes"}, set()),
     ("nodes", "nameless"): ({}, {"nodes"}),
@@ -415,8 +422,7 @@ async def test_many_events_leave_the_loop_free(api):
     api.put("pods", a_pod("a"))
     async with a_watcher(api) as watcher:
         await ready(api, watcher)
-        line = json.dumps({"type": "MODIFIED", "object": api._objects["pods"]["default/a"]})
-        crowd = (line.encode() + b"\n") * 4000
+        crowd = api.form("pods").event("MODIFIED", api._objects["pods"]["default/a"]) * 4000
         sending = asyncio.create_task(api.say("pods", crowd))
         late, last = 0.0, time.perf_counter()
         while not sending.done():
