@@ -54,6 +54,16 @@ async def test_a_link_that_names_nothing_to_start_opens_the_page(cluster, tmp_pa
         await ada.stop()
 
 
+async def test_a_link_to_an_own_profile_with_a_gpu_opens_the_page(cluster, tmp_path):
+    override = {"extra_resource_limits": {"nvidia.com/gpu": "1"}}
+    gpu = {"slug": "g", "display_name": "G", "kubespawner_override": override}
+    async with a_hub(tmp_path, KubeSpawner=kube(cluster, profile_list=[gpu])) as hub:
+        ada = await hub.someone("ada")
+        before = len(cluster.made)
+        assert (await ada.browse("GET", "/hub/spawn?profile=g")).status == 200
+        assert len(cluster.made) == before
+
+
 async def test_two_who_start_at_once_do_not_both_get_the_last_room(cluster, tmp_path):
     async with a_hub(tmp_path, KubeSpawner=kube(cluster, cpu_guarantee=15)) as hub:
         people = [await hub.someone(name) for name in ("ada", "bob")]
