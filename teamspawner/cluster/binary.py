@@ -41,7 +41,7 @@ class BinaryPods:
         receiver: Whom they are for.
     """
 
-    ease = 2
+    ease: float = 2
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -210,8 +210,10 @@ def _meet(kinds: Kinds, pod: Any, whole: bytes) -> Kind:
     alike = kinds.alike(text, _whole)
     if alike.refused is not None:
         raise RareError
-    kind = alike.kinds.get(labels) or kinds.learn(alike, labels, _words(each))
-    kinds.texts[whole] = kind
+    kind = alike.kinds.get(labels)
+    if kind is None:
+        return kinds.learn(alike, labels, _words(each))
+    kinds.texts[whole] = kind  # from the second one on: many labels are those of one pod
     return kind
 
 

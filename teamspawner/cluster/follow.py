@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +20,7 @@ import aiohttp
 
 from teamspawner.cluster.asking import WORDS, AnsweredError, GoneError, ask, ended
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.receive import Event, HalfError, Receiver
+from teamspawner.cluster.receive import Event, Form, HalfError, Receiver
 from teamspawner.cluster.source import Settings, Source
 
 __all__ = ["Follower"]
@@ -204,14 +205,15 @@ class Follower:
     async def _list_by_pages(self) -> None:
         """List page by page; no ``resourceVersion``, for with one old servers ignore ``limit``."""
         self.receiver.begin()
-        more, ease = "", 1
+        form: Form = self.receiver
+        more = ""
         while True:
-            query = {"limit": str(self.settings.page * ease), "continue": more}
+            limit = math.ceil(self.settings.page * form.ease)
+            query = {"limit": str(limit), "continue": more}
             async with self._ask(query) as answer:
                 body = await answer.read()
             begun = time.perf_counter()
             form = self.receiver.form(answer.content_type)
-            ease = form.ease
             meta, steps = form.page(body)
             del body
             await self._sliced(steps, begun)

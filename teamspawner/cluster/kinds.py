@@ -52,6 +52,7 @@ class Alike(Struct, gc=False):
         refused: How they count when their node refuses a resize; None when not otherwise.
         plain: Whether these texts tell all that such a pod weighs.
         kinds: Text of the labels to the kind.
+        sample: What a form keeps to tell such pods by.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class Alike(Struct, gc=False):
     refused: Alike | None = None
     plain: bool = False
     kinds: dict[bytes, Kind] = field(default_factory=dict)
+    sample: Any = None
 
 
 class Kinds:

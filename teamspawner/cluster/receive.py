@@ -114,10 +114,10 @@ class Form(Protocol):
     """How objects are written, in pages and in events.
 
     Attributes:
-        ease: How many times as many objects as in JSON a page may have that is as quickly read.
+        ease: How many times as many objects as pods in JSON a page may have to be read as quickly.
     """
 
-    ease: int
+    ease: float
 
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page; the iterator takes its objects in, a few at each step.
@@ -160,7 +160,7 @@ class Receiver(ABC):
             first one, which finds nothing held that could be gone.
     """
 
-    ease = 1
+    ease: float = 1
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:
         self.kind = kind

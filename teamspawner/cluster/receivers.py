@@ -120,6 +120,8 @@ class QuickReceiver(Receiver):
 class NodeReceiver(QuickReceiver):
     """Takes in nodes."""
 
+    ease = 0.4
+
     def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
         """Read a page of nodes.
 

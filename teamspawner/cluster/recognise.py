@@ -86,7 +86,8 @@ class Recogniser:
         if kind is None:
             kind = self.kinds.learn(alike, labels, _words(labels))
         if plain.plain:
-            self._expect(namespace, labels, kind, _quick_pod.decode(text))
+            plain.sample = plain.sample or _quick_pod.decode(text)
+            self._expect(namespace, labels, kind, plain.sample)
         return kind
 
     def _expect(self, namespace: str | None, labels: bytes, kind: Kind, sample: QuickPod) -> None:

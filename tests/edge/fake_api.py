@@ -104,6 +104,9 @@ class FakeApi:
         for kind in list(self._watches):
             self.cut(kind)
         assert self._runner is not None
+        for site in list(self._runner.sites):
+            await site.stop()
+        await asyncio.sleep(0.01)  # who was let in at this moment is known only some turns later
         await self._runner.cleanup()
 
     # --- objects ------------------------------------------------------------------------
