@@ -8,8 +8,8 @@ whatever need not be looked into stays bytes. Both read the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -179,44 +179,26 @@ def opened(envelope: Any, data: bytes) -> Any:
     return envelope.FromString(memoryview(data)[len(_MAGIC) :]).raw
 
 
-_KINDS = {
-    message: {name: (kind, repeated) for name, kind, repeated in fields(text)}
-    for message, text in MESSAGES.items()
-}
-_PAIRS = frozenset({"Words", "Quantities"})
-
-
 def mapping(message: Message) -> dict[str, Any]:
     """Return a message, whole or cut, as the API writes it in JSON.
 
     Times excepted: of those it is looked at only whether they are there.
     """
-    kinds, found = _KINDS[message.DESCRIPTOR.name], dict[str, Any]()
+    readers = _READERS[type(message)]
+    found: dict[str, Any] = {}
     for field, value in message.ListFields():
-        name = field.name
-        kind, repeated = kinds[name]
-        if kind in _SCALARS:
-            found[name] = list(value) if repeated else value
-        elif kind in _PAIRS:
-            found[name] = dict(_plain(kind, each) for each in value)
-        elif kind == "VolumeSource":  # embedded: its fields are those of the volume
-            found.update(mapping(value))
-        else:
-            found[name] = [_plain(kind, e) for e in value] if repeated else _plain(kind, value)
+        name, read = readers[field.number]
+        found[name] = read(value)
+    if "volumeSource" in found:  # embedded: its fields are those of the volume
+        found |= found.pop("volumeSource")
     return found
 
 
-def _plain(kind: str, value: Any) -> Any:
-    if isinstance(value, bytes):
-        return _read(kind, value)
-    read: Callable[[Any], Any] = _READ.get(kind, mapping)
-    return read(value)
-
-
 @lru_cache(maxsize=1 << 14)
-def _read(kind: str, raw: bytes) -> Any:
+def _opened(kind: str, raw: bytes) -> Any:
     """Read what was cut; many pods have the same."""
-    return _plain(kind, WHOLE[kind].FromString(raw))
+    read: Callable[[Any], Any] = _READ.get(kind, mapping)
+    return read(WHOLE[kind].FromString(raw))
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
@@ -225,3 +207,37 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "Quantities": lambda found: (found.key, found.value.string),
 }
 """Messages that are no objects in JSON: texts, and pairs of a mapping."""
+
+_PAIRS = frozenset({"Words", "Quantities"})
+
+
+def _reader(kind: str, *, repeated: bool, cut: bool) -> Callable[[Any], Any]:
+    """Return what reads a field of such a type."""
+    if kind in _SCALARS:
+        return list if repeated else _same
+    closed = cut and kind not in _OPEN
+    one = partial(_opened, kind) if closed else _READ.get(kind, mapping)
+    if not repeated:
+        return one
+    return lambda found: (dict if kind in _PAIRS else list)(map(one, found))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _readers(messages: Mapping[str, Any], *, cut: bool) -> Iterator[tuple[Any, dict[int, Any]]]:
+    """Give for each class what reads its fields: number to name and reader."""
+    for message, made in messages.items():
+        numbers = {field.name: field.number for field in made.DESCRIPTOR.fields}
+        yield (
+            made,
+            {
+                numbers[name]: (name, _reader(kind, repeated=repeated, cut=cut))
+                for name, kind, repeated in fields(MESSAGES[message])
+                if name in numbers
+            },
+        )
+
+
+_READERS = dict([*_readers(WHOLE, cut=False), *_readers(CUT, cut=True)])
