@@ -32,8 +32,9 @@ Pairs = tuple[tuple[str, str], ...]
 Amounts = tuple[tuple[str, int], ...]
 """Resources as a sorted tuple."""
 
-MANY = 1 << 16
-"""How many different values of one kind are kept to share them."""
+MANY = 1 << 13
+"""How many different values of one kind are kept to share them: up to 2 kB each, for as long as
+the hub runs."""
 
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _Wire = TypeVar("_Wire")
