@@ -13,20 +13,24 @@ from msgspec import json
 
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED
+from teamspawner.cluster.decode import FINISHED, is_judged
 from teamspawner.cluster.kinds import Kind, Kinds, RareError
 from teamspawner.cluster.messages import CUT, WHOLE, DecodeError, mapping, opened
 from teamspawner.cluster.quick import PageMeta
 from teamspawner.cluster.reading import ObjectError, read
-from teamspawner.cluster.receive import INITIAL_END, Event, HalfError, Receiver
+from teamspawner.cluster.receive import (
+    INITIAL_END,
+    LONGEST_EVENT,
+    STEP,
+    Event,
+    HalfError,
+    Receiver,
+)
 
 __all__ = ["BinaryPods", "words_of"]
 
-_STEP = 8
-"""Pods taken in between two looks at the time."""
 _PREFIX = 4
 """Bytes that tell how long an event is (apimachinery ``util/framer``)."""
-_LONGEST = 1 << 25
 _OURS = b"teamspawner/"
 """What a label begins with that says whose server a pod is."""
 _PODS = frozenset({"ADDED", "MODIFIED", "DELETED"})
@@ -68,7 +72,7 @@ class BinaryPods:
         for number, pod in enumerate(found.items):
             if not self._taken(pod):
                 rare.append(number)
-            if number % _STEP == 0:
+            if number % STEP == 0:
                 self._tell()
                 yield None
         self._tell()
@@ -90,7 +94,7 @@ class BinaryPods:
         end, size = 0, len(data)
         while size - end >= _PREFIX:
             length = int.from_bytes(data[end : end + _PREFIX])
-            if length > _LONGEST:
+            if length > LONGEST_EVENT:
                 raise HalfError("no event of the API: it would be too long")
             if end + _PREFIX + length > size:
                 break
@@ -118,7 +122,7 @@ class BinaryPods:
                     yield _other_event(event.type, raw)
             except DecodeError as error:
                 raise HalfError(str(error)) from error
-            if version and number % _STEP == 0:
+            if version and number % STEP == 0:
                 yield Event("MODIFIED", version)
                 version = ""
         if version:
@@ -251,11 +255,10 @@ def _candidate(kinds: Kinds, pod: Any) -> Candidate:
     """
     meta, status = pod.metadata, pod.status
     name, uid, nominated = meta.name, meta.uid, status.nominatedNodeName
-    conditions = map(WHOLE["PodCondition"].FromString, status.conditions)
-    judged = any(condition.type == "PodScheduled" for condition in conditions)
+    judged = is_judged(map(WHOLE["PodCondition"].FromString, status.conditions))
     _strip(meta, pod.spec, status)
     text, labels, each = _parted(pod)
-    found = kinds.fresh(text, labels, lambda: _labelled(text, each))
+    found = kinds.fresh(text, labels, _whole, lambda: _words(each))
     return Candidate(found, name, uid, nominated, judged)
 
 
@@ -270,14 +273,6 @@ def _whole(text: bytes) -> wire.Pod:
     if any("ephemeral" in volume for volume in found["spec"].get("volumes", ())):
         raise RareError
     return read(found, wire.Pod)
-
-
-def _labelled(text: bytes, labels: Iterable[bytes]) -> wire.Pod:
-    """Read a pod from what it has in common with others, and its labels; raises likewise."""
-    whole = _whole(text)
-    whole.metadata = whole.metadata or wire.Meta()
-    whole.metadata.labels = _words(labels)
-    return whole
 
 
 def _words(labels: Iterable[bytes]) -> dict[str, str]:

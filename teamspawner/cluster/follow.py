@@ -20,7 +20,7 @@ import aiohttp
 
 from teamspawner.cluster.asking import WORDS, AnsweredError, GoneError, ask, ended
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.receive import Event, Form, HalfError, Receiver
+from teamspawner.cluster.receive import LONGEST_EVENT, Event, Form, HalfError, Receiver
 from teamspawner.cluster.source import Settings, Source
 
 __all__ = ["Follower"]
@@ -29,7 +29,6 @@ __all__ = ["Follower"]
 _NO_STREAM = frozenset({400, 404, 405, 406, 415, 422, 501})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, HalfError, ValueError)
-_LONGEST_EVENT = 1 << 25
 
 
 @dataclass(slots=True)
@@ -296,7 +295,7 @@ class Follower:
         async for chunk in answer.content.iter_any():
             rest += chunk
             end = form.whole(rest)
-            if not end and len(rest) > _LONGEST_EVENT:
+            if not end and len(rest) > LONGEST_EVENT:
                 raise HalfError("an event without end")
             block, rest = rest[:end], rest[end:]
             for event in form.events(block):

@@ -50,7 +50,6 @@ class Alike(Struct, gc=False):
     Attributes:
         spec: What they share; None when such are read in full.
         refused: How they count when their node refuses a resize; None when not otherwise.
-        plain: Whether these texts tell all that such a pod weighs.
         kinds: Text of the labels to the kind.
         sample: What a form keeps to tell such pods by.
     """
@@ -59,9 +58,13 @@ class Alike(Struct, gc=False):
     spec: objects.PodSpec | None
     terminating: bool
     refused: Alike | None = None
-    plain: bool = False
     kinds: dict[bytes, Kind] = field(default_factory=dict)
     sample: Any = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether these texts tell all that such a pod weighs."""
+        return self.spec is not None and self.refused is None and not self.terminating
 
 
 class Kinds:
@@ -105,7 +108,6 @@ class Kinds:
             alike = Alike("", None, terminating=False)
         else:
             alike = Alike(pod.namespace, pod.spec, pod.terminating)
-            alike.plain = refused is None and not pod.terminating
             if refused is not None:
                 alike.refused = Alike(pod.namespace, refused.spec, pod.terminating)
         self._remember()
@@ -126,8 +128,20 @@ class Kinds:
         alike.kinds[labels] = kind
         return kind
 
-    def fresh(self, text: bytes, labels: bytes, read: Callable[[], wire.Pod]) -> objects.Pod:
-        """Return a pod of such texts that is not bound; ``read`` reads both when they are new.
+    def fresh(
+        self,
+        text: bytes,
+        labels: bytes,
+        read: Callable[[bytes], wire.Pod],
+        words: Callable[[], wire.Words],
+    ) -> objects.Pod:
+        """Return a pod of such texts that is not bound.
+
+        Args:
+            text: What it has in common with others, labels aside.
+            labels: The text of its labels.
+            read: Reads ``text`` when these were not met before; raises as for ``alike``.
+            words: Gives its labels then. Raises ObjectError when they cannot be read.
 
         Raises:
             RareError: When such pods are to be read in full.
@@ -135,7 +149,9 @@ class Kinds:
         """
         pod = self._fresh.get((text, labels))
         if pod is None:
-            whole = read()
+            whole = read(text)
+            whole.metadata = whole.metadata or wire.Meta()
+            whole.metadata.labels = words()
             pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(whole))
             if len(self._fresh) >= self._most:
                 _forget_half(self._fresh)

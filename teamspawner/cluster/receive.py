@@ -17,7 +17,9 @@ from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, reach
 __all__ = [
     "HEADED",
     "INITIAL_END",
+    "LONGEST_EVENT",
     "RAW_PAGE",
+    "STEP",
     "Event",
     "Form",
     "HalfError",
@@ -26,6 +28,10 @@ __all__ = [
     "Receiver",
 ]
 
+LONGEST_EVENT = 1 << 25
+"""Bytes of one event at most."""
+STEP = 8
+"""Objects taken in between two looks at the time; one of a new kind may take a quarter of a ms."""
 _NODES_AT_ONCE = 50
 _NAMED = 20
 """How many odd objects are remembered by name."""

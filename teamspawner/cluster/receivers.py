@@ -25,6 +25,7 @@ from teamspawner.cluster.reading import ObjectError
 from teamspawner.cluster.receive import (
     HEADED,
     RAW_PAGE,
+    STEP,
     Event,
     Form,
     HalfError,
@@ -36,9 +37,6 @@ from teamspawner.cluster.source import PROTOBUF
 from teamspawner.cluster.state import OTHERS, State
 
 __all__ = ["NodeReceiver", "OtherReceiver", "PodReceiver", "PolicyReceiver", "receiver_for"]
-
-_STEP = 8
-"""Objects taken in between two looks at the time; one of a new kind may take a quarter of a ms."""
 
 
 class NodePage(Struct):
@@ -103,7 +101,7 @@ class QuickReceiver(Receiver):
                 lines = lines or list(filter(bytes.strip, block.split(b"\n")))
                 version = ""
                 yield self.event(lines[index])
-            elif index % _STEP == 0:
+            elif index % STEP == 0:
                 yield Event(event.type, version)
         if version:
             yield Event("MODIFIED", version)
@@ -246,8 +244,8 @@ class PodReceiver(QuickReceiver):
         self, body: bytes, pods: list[QuickPod], odd: list[tuple[Raw, str]]
     ) -> Iterator[None]:
         rare: list[str] = []
-        for first in range(0, len(pods), _STEP):
-            for pod in pods[first : first + _STEP]:
+        for first in range(0, len(pods), STEP):
+            for pod in pods[first : first + STEP]:
                 uid = pod.metadata.uid if pod.metadata is not None else None
                 if not self._taken(pod):
                     rare.append(uid or "")

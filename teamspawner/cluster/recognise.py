@@ -121,8 +121,7 @@ class Recogniser:
         assert meta is not None
         nominated, conditions = status.nominated_node_name or "", bytes(status.conditions)
         name, uid = meta.name or "", meta.uid or ""
-        text = self._text(found)
-        pod = self.kinds.fresh(text, labels, lambda: _labelled(text, labels))
+        pod = self.kinds.fresh(self._text(found), labels, _whole, lambda: _words(labels))
         return Candidate(pod, name, uid, nominated, _is_judged(conditions))
 
     def record(self, found: QuickPod) -> PodRecord:
@@ -159,14 +158,6 @@ def _whole(text: bytes) -> wire.Pod:
     if _NAMED_AFTER in text:
         raise RareError
     return read(text, wire.Pod)
-
-
-def _labelled(text: bytes, labels: bytes) -> wire.Pod:
-    """Read a pod from what it has in common with others, and its labels; raises likewise."""
-    whole = _whole(text)
-    whole.metadata = whole.metadata or wire.Meta()
-    whole.metadata.labels = _words(labels)
-    return whole
 
 
 def _words(labels: bytes) -> wire.Words:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from teamspawner.capacity.objects import EMPTY
+from teamspawner.cluster.decode import FINISHED
 
 __all__ = ["EVERYWHERE", "NOWHERE", "Unread", "reach"]
 
@@ -22,7 +23,6 @@ NOWHERE = ""
 SOME_NODE = "?"
 """Stands for a node whose name cannot be read; no node is called so."""
 
-_FINISHED = frozenset({"Succeeded", "Failed"})
 _WIDE = (b'"podAntiAffinity"', b'"teamspawner/')
 """Marks of pods that count beyond their node: they keep others off, or count towards caps."""
 
@@ -101,7 +101,7 @@ def _reach_of_pod(raw: bytes) -> str:
     except _NO_GLIMPSE:
         return EVERYWHERE
     spec, status = found.spec or _Spec(), found.status or _Status()
-    if status.phase in _FINISHED:
+    if status.phase in FINISHED:
         return NOWHERE
     if any(mark in raw for mark in _WIDE):
         return EVERYWHERE

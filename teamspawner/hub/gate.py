@@ -256,9 +256,7 @@ class Gate:
         plan = desk.plan(person, self._known.scene(profiles))
         await self._listings.prepare(plan, profiles)
         scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
-        # as it was judged: pods are known by their choices, and those have no mark of a start
-        labels = {name: each for name, each in choice.labels.items() if name != START_LABEL}
-        return desk.nearest(person, replace(choice, labels=labels), scene)
+        return desk.nearest(person, choice, scene)
 
     def ended(self, *, well: bool) -> None:
         """A start is over; its place is kept until the pod is seen, or given back at once."""
