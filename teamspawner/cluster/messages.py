@@ -22,7 +22,6 @@ __all__ = [
     "QUICK",
     "WHOLE",
     "DecodeError",
-    "Message",
     "classes",
     "fields",
     "mapping",

@@ -57,6 +57,7 @@ A100 = {
     "nvidia.com/gpu.sharing-strategy": "none",
 }
 GPU = "nvidia.com/gpu"
+A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 
 
 def a_map(text=EXAMPLE):
@@ -122,3 +123,8 @@ def a_person(*groups, name="alice"):
 
 def a_desk(text=EXAMPLE):
     return Desk(a_map(text))
+
+
+def g1(gpus=8, **more):
+    """A node with A100s."""
+    return a_node("g1", cpu=64, memory=512, devices={GPU: gpus}, labels=A100, **more)

@@ -9,7 +9,7 @@ from teamspawner.capacity.objects import Candidate, Toleration
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.offers.desk import Desk
 from tests.core.offering import (
-    A100,
+    A100_SLUG,
     GIB,
     GPU,
     a_desk,
@@ -20,14 +20,10 @@ from tests.core.offering import (
     a_server,
     a_snapshot,
     a_state,
+    g1,
 )
 
-A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-def g1(gpus=8):
-    return a_node("g1", cpu=64, memory=512, devices={GPU: gpus}, labels=A100)
 
 
 def offered(slug, *nodes, groups=("physics",), text=None, **scene):

@@ -12,7 +12,7 @@ from teamspawner.offers.notices import NOT_SEEN
 from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.reservations import Reservation
 from tests.core.offering import (
-    A100,
+    A100_SLUG,
     GPU,
     a_desk,
     a_node,
@@ -22,15 +22,11 @@ from tests.core.offering import (
     a_server,
     a_snapshot,
     a_state,
+    g1,
 )
 
-A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 PHYSICIST = a_person("physics")
 BLIND = a_snapshot(a_node(), unseen=frozenset({"nodes"}))
-
-
-def g1(gpus=8):
-    return a_node("g1", cpu=64, memory=512, devices={GPU: gpus}, labels=A100)
 
 
 def own(slug, cpu=1, **more):

@@ -14,6 +14,7 @@ from teamspawner.offers.notices import BROKEN, NOT_SEEN
 from teamspawner.offers.profiles import NOT_YOURS
 from tests.core.offering import (
     A100,
+    A100_SLUG,
     GIB,
     GPU,
     a_desk,
@@ -24,15 +25,11 @@ from tests.core.offering import (
     a_server,
     a_snapshot,
     a_state,
+    g1,
 )
 
 A100_LABEL = "NVIDIA-A100-SXM4-80GB"
-A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 PHYSICIST = a_person("physics")
-
-
-def g1(**more):
-    return a_node("g1", cpu=64, memory=512, devices={GPU: 8}, labels=A100, **more)
 
 
 def chosen(raw, *nodes, person=PHYSICIST, text=None, **scene):

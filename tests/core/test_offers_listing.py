@@ -12,6 +12,7 @@ from teamspawner.offers.reservations import Reservation
 from teamspawner.offers.variants import variant_slug
 from tests.core.offering import (
     A100,
+    A100_SLUG,
     GIB,
     GPU,
     a_desk,
@@ -25,7 +26,6 @@ from tests.core.offering import (
     waiting,
 )
 
-A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 TAINT = (GPU, "present", "NoSchedule")
 
 

@@ -10,6 +10,7 @@ from teamspawner.offers.reservations import Ledger, Reservation
 from teamspawner.offers.scene import Leftover
 from tests.core.offering import (
     A100,
+    A100_SLUG,
     GPU,
     a_desk,
     a_node,
@@ -19,8 +20,6 @@ from tests.core.offering import (
     a_snapshot,
     a_state,
 )
-
-A100_SLUG = "gpu-nvidia-a100-sxm4-80gb"
 
 
 def g1():

@@ -257,13 +257,19 @@ def test_a_disk_attached_for_a_pod_of_yesterday_counts_until_it_is_let_go():
     assert small.ask(mine).status is Status.FITS_NOW
 
 
-def test_a_disk_that_is_attached_already_takes_no_place_of_another():
+def with_one_disk_attached():
+    """A node that takes one disk, a pod that waits with its own, and one there that has it."""
     small = Small()
     small.tell(a_node())
     small.tell(limited(1))
     mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
     theirs["spec"]["nodeName"] = "n1"
     small.tell(theirs)
+    return small, mine, theirs
+
+
+def test_a_disk_that_is_attached_already_takes_no_place_of_another():
+    small, mine, theirs = with_one_disk_attached()
     shared = a_pod("shared", node="", spec={"volumes": theirs["spec"]["volumes"]})
     for _ in range(2):
         assert small.ask(mine).status is Status.BUSY
@@ -321,12 +327,7 @@ def test_what_a_home_adds_is_not_known_while_what_it_hangs_on_is_not_seen():
 
 
 def test_a_place_for_a_home_can_be_had_by_preemption():
-    small = Small()
-    small.tell(a_node())
-    small.tell(limited(1))
-    mine, theirs = a_home(small, "mine"), a_home(small, "theirs")
-    theirs["spec"]["nodeName"] = "n1"
-    small.tell(theirs)
+    small, mine, _ = with_one_disk_attached()
     mine["spec"]["priority"] = 10
     assert small.ask(mine).status is Status.FITS_BY_PREEMPTION
     mine["spec"]["priority"] = 0
