@@ -7,6 +7,7 @@ before is turned into what JSON would have said, and read like that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec import json
@@ -36,6 +37,11 @@ _OURS = b"teamspawner/"
 _PODS = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _watch_event = WHOLE["WatchEvent"].FromString
 _pod_envelope = CUT["PodEnvelope"]
+# Of the class: asked of a message, each would first be looked for among its fields.
+_text = CUT["Pod"].SerializeToString
+_clear_of_meta = CUT["ObjectMeta"].ClearField
+_clear_of_spec = CUT["PodSpec"].ClearField
+_clear_of_status = CUT["PodStatus"].ClearField
 
 
 class BinaryPods:
@@ -158,7 +164,7 @@ class BinaryPods:
                 self._changed |= pods.drop(uid)
             elif node:
                 _strip(meta, spec, status)
-                text = pod.SerializeToString()
+                text = _text(pod)
                 kind = pods.kinds.texts.get(text) or _meet(pods.kinds, pod, text)
                 self._changed |= pods.place(uid, node, kind)
             else:
@@ -181,13 +187,13 @@ class BinaryPods:
 
 def _strip(meta: Any, spec: Any, status: Any) -> None:
     """Leave of a pod what pods that weigh the same and have the same labels have in common."""
-    meta.ClearField("name")
-    meta.ClearField("uid")
-    meta.ClearField("resourceVersion")
-    spec.ClearField("nodeName")
-    status.ClearField("phase")
-    status.ClearField("conditions")
-    status.ClearField("nominatedNodeName")
+    _clear_of_meta(meta, "name")
+    _clear_of_meta(meta, "uid")
+    _clear_of_meta(meta, "resourceVersion")
+    _clear_of_spec(spec, "nodeName")
+    _clear_of_status(status, "phase")
+    _clear_of_status(status, "conditions")
+    _clear_of_status(status, "nominatedNodeName")
 
 
 def _parted(pod: Any) -> tuple[bytes, bytes, list[bytes]]:
@@ -196,12 +202,13 @@ def _parted(pod: Any) -> tuple[bytes, bytes, list[bytes]]:
     Raises:
         RareError: When it is a server of a hub, of which more is kept than what it weighs.
     """
-    each = list(pod.metadata.labels)
+    meta = pod.metadata
+    each = list(meta.labels)
     labels = b"".join(each)
     if _OURS in labels:
         raise RareError
-    pod.metadata.ClearField("labels")
-    return pod.SerializeToString(), labels, each
+    _clear_of_meta(meta, "labels")
+    return _text(pod), labels, each
 
 
 def _meet(kinds: Kinds, pod: Any, whole: bytes) -> Kind:
@@ -276,4 +283,10 @@ def _whole(text: bytes) -> wire.Pod:
 
 
 def _words(labels: Iterable[bytes]) -> dict[str, str]:
-    return {pair.key: pair.value for pair in map(WHOLE["Words"].FromString, labels)}
+    return dict(map(_word, labels))
+
+
+@lru_cache(maxsize=1 << 14)
+def _word(label: bytes) -> tuple[str, str]:
+    pair = WHOLE["Words"].FromString(label)
+    return pair.key, pair.value

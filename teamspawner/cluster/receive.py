@@ -278,7 +278,7 @@ class Receiver(ABC):
 
     def readable(self, key: str) -> None:
         """Note that an object can be read, or is gone."""
-        if self.state.unread:
+        if self.state.unread.where:
             self.state.can_read(self.kind, key)
 
     def forget(self, key: str) -> None:

@@ -117,18 +117,16 @@ class Unread:
         kinds: Plural names of kinds with an object that may concern any node.
         nodes: Node name to ``nodes`` when the node itself cannot be read, to ``pods`` when
             only a pod that is, or may come to be, on it cannot be; never altered, but replaced.
+        where: Kind and key of each object that cannot be read to what it may concern.
     """
 
     kinds: frozenset[str] = frozenset()
     nodes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    _where: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self._where)
+    where: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def of(self, kind: str) -> set[str]:
         """Return what identifies the objects of a kind that cannot be read."""
-        return {key for which, key in self._where if which == kind}
+        return {key for which, key in self.where if which == kind}
 
     def note(self, kind: str, key: str, where: str) -> frozenset[str] | None:
         """Note what an object that cannot be read may concern.
@@ -143,19 +141,19 @@ class Unread:
         Returns:
             The nodes of which something else is known than before; None when nothing changed.
         """
-        before = self._where.get((kind, key), NOWHERE)
+        before = self.where.get((kind, key), NOWHERE)
         if where and not key and before not in {where, NOWHERE}:
             where = EVERYWHERE
         if where == before:
             return None
         if where:
-            self._where[kind, key] = where
+            self.where[kind, key] = where
         else:
-            del self._where[kind, key]
+            del self.where[kind, key]
         self._sum_up()
         return frozenset({before, where} - {EVERYWHERE, NOWHERE})
 
     def _sum_up(self) -> None:
-        found = sorted(self._where.items(), reverse=True)  # of nodes last: that says more
+        found = sorted(self.where.items(), reverse=True)  # of nodes last: that says more
         self.nodes = {where: kind for (kind, _), where in found if where != EVERYWHERE}
         self.kinds = frozenset(kind for (kind, _), where in found if where == EVERYWHERE)
