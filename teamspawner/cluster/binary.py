@@ -6,7 +6,7 @@ before is turned into what JSON would have said, and read like that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +34,7 @@ _PREFIX = 4
 """Bytes that tell how long an event is (apimachinery ``util/framer``)."""
 _OURS = b"teamspawner/"
 """What a label begins with that says whose server a pod is."""
+_PARTS: Mapping[str, Any] = {"PodSpec": wire.PodSpec, "PodStatus": wire.PodStatus}
 _PODS = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _watch_event = WHOLE["WatchEvent"].FromString
 _pod_envelope = CUT["PodEnvelope"]
@@ -276,10 +277,25 @@ def _whole(text: bytes) -> wire.Pod:
         RareError: When it names a claim after itself.
         ObjectError: When something of it cannot be read.
     """
-    found = mapping(CUT["Pod"].FromString(text))
-    if any("ephemeral" in volume for volume in found["spec"].get("volumes", ())):
+    found = CUT["Pod"].FromString(text)
+    spec: wire.PodSpec = _part("PodSpec", found.spec.SerializeToString())
+    if any(bytes(volume.ephemeral) for volume in spec.volumes or ()):
         raise RareError
-    return read(found, wire.Pod)
+    return wire.Pod(
+        metadata=read(mapping(found.metadata), wire.Meta),
+        spec=spec,
+        status=_part("PodStatus", found.status.SerializeToString()),
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _part(kind: str, text: bytes) -> Any:
+    """Read what pods of many namespaces have; it is not to be altered.
+
+    Raises:
+        ObjectError: When something of it cannot be read.
+    """
+    return read(mapping(CUT[kind].FromString(text)), _PARTS[kind])
 
 
 def _words(labels: Iterable[bytes]) -> dict[str, str]:
