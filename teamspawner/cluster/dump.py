@@ -34,7 +34,7 @@ from teamspawner.cluster.kinds import Kinds
 from teamspawner.cluster.pods import is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.cluster.recognise import Recogniser
-from teamspawner.cluster.unread import SOME_NODE, Unread, reach
+from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, Unread, reach
 from teamspawner.errors import TeamSpawnerError
 
 KINDS = {
@@ -51,6 +51,9 @@ KINDS = {
     "DeviceClass": "deviceclasses",
 }
 """Kinds that are read, and their plural names; all others are passed over."""
+
+_GROUPS = frozenset({"", "storage.k8s.io", "resource.k8s.io"})
+"""The API groups of these kinds; others, such as ``longhorn.io``, have a kind ``Node`` too."""
 
 HARMLESS = frozenset(
     {
@@ -180,7 +183,7 @@ def take(dump: Dump, path: str, text: bytes) -> None:
 
 
 def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
-    """File one object; a ``NodeList`` and its like leave the kind out of their items."""
+    """File an object, or those of a list; a ``NodeList`` leaves the kind out of its items."""
     try:
         found = read(raw, wire.Item)
     except ObjectError as error:
@@ -188,16 +191,31 @@ def _keep(dump: Dump, place: str, raw: msgspec.Raw, kind: str) -> None:
         for lost in _kinds_of(raw, kind):
             dump.unread.note(lost, place, reach(lost, "", bytes(raw)))
         return
-    if found.kind == "List":
+    if found.kind and found.kind.endswith("List"):
         for index, inner in enumerate(found.items or ()):
-            _keep(dump, f"{place}: items[{index}]", inner, "")
+            _keep(dump, f"{place}: items[{index}]", inner, found.kind.removesuffix("List"))
+        return
+    if not (found.kind or kind):
+        _lose(dump, place)
         return
     plural = KINDS.get(found.kind or kind)
-    if plural is None:
+    if plural is None or _is_foreign(found.api_version or ""):
         return
     meta = found.metadata or wire.Meta()
     held = dump.objects[plural]
     held[meta.namespace or "", meta.name or f"{_NAMELESS}{len(held)}"] = raw
+
+
+def _lose(dump: Dump, place: str) -> None:
+    """Note an object that does not tell its kind: it may be of any."""
+    dump.faults.append(f"{place}: no kind")
+    for lost in KINDS.values():
+        dump.unread.note(lost, place, EVERYWHERE)
+
+
+def _is_foreign(api_version: str) -> bool:
+    group, slash, _ = api_version.partition("/")
+    return bool(slash) and group not in _GROUPS
 
 
 def _kinds_of(raw: msgspec.Raw, kind: str) -> Iterable[str]:
@@ -211,7 +229,7 @@ def _kinds_of(raw: msgspec.Raw, kind: str) -> Iterable[str]:
         return ()
     if told == "List":
         return KINDS.values()
-    return filter(None, (KINDS.get(told),))
+    return filter(None, (KINDS.get(told.removesuffix("List")),))
 
 
 @dataclass(slots=True)
