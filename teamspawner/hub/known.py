@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
@@ -13,7 +15,7 @@ from teamspawner.hub.culling import default_times
 from teamspawner.hub.home import with_home
 from teamspawner.hub.leftover import leftover_of
 from teamspawner.hub.once import is_news
-from teamspawner.hub.pods import Pods
+from teamspawner.hub.pods import KEPT_S, Pods
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.map.groups import is_member
@@ -27,6 +29,8 @@ __all__ = ["UNLISTED", "Known"]
 
 UNLISTED = "A part of what may be started cannot be listed now; tell the people who run this hub."
 """For the page, and for who asks for what may be in that part."""
+LET_GO_S = 1.5 * KEPT_S
+"""After so long without a question the pods of a person's choices are too old to be used again."""
 
 
 class Known:
@@ -40,6 +44,8 @@ class Known:
         self._spawner = spawner
         self.unlisted = False
         self._pods: Pods | None = None
+        self._asked = 0.0
+        self._watched = False
 
     def scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
         """Everything as it is at this moment."""
@@ -142,10 +148,32 @@ class Known:
     def shapes(self) -> Pods:
         """The pods of this spawner's choices; made anew when another scheduler is spoken for."""
         shared = self.shared()
+        self._asked = shared.now()
+        if not self._watched:
+            self._watched = True
+            _let_go_later(self)
         if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules, shared.alike)
         return self._pods
+
+    def let_go(self) -> None:
+        """Give up pods that nobody has asked for of late: most people have closed the page."""
+        if self.shared().now() - self._asked < LET_GO_S:
+            _let_go_later(self)
+        else:
+            self._pods, self._watched = None, False
+
+
+def _let_go_later(known: Known) -> None:
+    """Have ``let_go`` called, unless whose it is has gone by then."""
+    asyncio.get_running_loop().call_later(LET_GO_S, _let_go, weakref.ref(known))
+
+
+def _let_go(known: weakref.ref[Known]) -> None:
+    found = known()
+    if found is not None:
+        found.let_go()
 
 
 def _as_list(found: Any) -> list[Any]:
