@@ -70,6 +70,7 @@ class DryRun:
         api: A kubernetes_asyncio ``CoreV1Api``.
         mark: Changes whenever a quota or limit changes; None while those are not seen.
         clock: Seconds, monotonic.
+        most: How many answers are kept.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class DryRun:
         api: Any,
         mark: Callable[[], object],
         clock: Callable[[], float] = time.monotonic,
+        most: int = MOST,
     ) -> None:
         self._api = api
         self._clock = clock
         self._answers: dict[tuple[str, str], tuple[float, object, Answer]] = {}
         self._mark = mark
+        self._most = most
         self._barred_until = 0.0
 
     @property
@@ -165,7 +168,7 @@ class DryRun:
     def _forget(self, now: float) -> None:
         """Forget the oldest answers, as far as their time is up or there are too many."""
         while now >= self._answers[oldest := next(iter(self._answers))][0] or (
-            len(self._answers) > MOST
+            len(self._answers) > self._most
         ):
             del self._answers[oldest]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -36,12 +37,17 @@ LET_GO_S = 1.5 * KEPT_S
 class Known:
     """Gathers what one decision is made from, anew for each decision.
 
+    Args:
+        spawner: Whose person it is.
+        clock: Seconds, monotonic.
+
     Attributes:
         unlisted: Whether the admin's own profiles could not be listed when last asked for.
     """
 
-    def __init__(self, spawner: Any) -> None:
+    def __init__(self, spawner: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._spawner = spawner
+        self._clock = clock
         self.unlisted = False
         self._pods: Pods | None = None
         self._asked = 0.0
@@ -148,7 +154,7 @@ class Known:
     def shapes(self) -> Pods:
         """The pods of this spawner's choices; made anew when another scheduler is spoken for."""
         shared = self.shared()
-        self._asked = shared.now()
+        self._asked = self._clock()
         if not self._watched:
             self._watched = True
             _let_go_later(self)
@@ -159,7 +165,7 @@ class Known:
 
     def let_go(self) -> None:
         """Give up pods that nobody has asked for of late: most people have closed the page."""
-        if self.shared().now() - self._asked < LET_GO_S:
+        if self._clock() - self._asked < LET_GO_S:
             _let_go_later(self)
         else:
             self._pods, self._watched = None, False
