@@ -177,7 +177,8 @@ class Pods:
         """Keep a pod that is on a node; tell whether that can alter a verdict."""
         before = self._places.get(uid)
         if before is not None:
-            if before.kind.pod is kind.pod and before.node == node:
+            same = before.kind.pod is kind.pod or before.kind.pod == kind.pod
+            if same and before.node == node:
                 return False
             self._displace(uid)
         elif self.waiting:
