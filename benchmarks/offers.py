@@ -33,9 +33,16 @@ def candidates(volume: str = "") -> list[Candidate]:
                     {"nvidia.com/gpu.product": model},
                 )
             )
+    person = {"hub.jupyter.org/username": volume or "someone"}
     return [
-        Candidate(Pod("hub", EMPTY, PodSpec(requests, node_selector=labels, volumes=volumes)))
-        for requests, labels in made
+        Candidate(
+            Pod(
+                "hub",
+                {**person, "teamspawner/tier": f"tier-{number}"},
+                PodSpec(requests, node_selector=selector, volumes=volumes),
+            )
+        )
+        for number, (requests, selector) in enumerate(made)
     ]
 
 
@@ -126,26 +133,9 @@ def _people(state: State, index: FitIndex) -> dict[str, float]:
     Median times of the first listing, whole and its longest step, and of one after a
     hundred nodes changed.
     """
-    from teamspawner.capacity.objects import Claim, NodeTerm, Requirement, Volume
-
-    zone = (NodeTerm((Requirement("topology.kubernetes.io/zone", "In", ("b",)),)),)
-    homes = [
-        (f"{where}-{n}", terms)
-        for where, terms in (("any", None), ("zone", zone))
-        for n in range(5)
-    ]
-    for name, terms in homes:
-        state._others["persistentvolumeclaims"][name] = Claim("hub", name, "u", volume=name)
-        state._others["persistentvolumes"][name] = Volume(
-            name,
-            node_terms=terms,
-            csi_driver="csi.example",
-            csi_handle=name,
-            claim=("hub", name, "u"),
-            phase="Bound",
-        )
-    state._dirty_kinds.update({"persistentvolumeclaims", "persistentvolumes"})
-    state._grow()
+    for where in ("any", "zone"):
+        for number in range(5):
+            _home(state, f"{where}-{number}", zone="b" if where == "zone" else "")
     snapshot = state.snapshot(None)
     found = {}
     for where in ("any", "zone"):
@@ -154,6 +144,22 @@ def _people(state: State, index: FitIndex) -> dict[str, float]:
         found[f"home_{where}_step_ms"] = statistics.median(map(max, steps))
         found[f"home_{where}_after_100_ms"] = _after(state, index, candidates(f"{where}-0"), 100)
     return found
+
+
+def _home(state: State, name: str, zone: str) -> None:
+    """Tell of a bound claim and its volume; an empty zone: any node reaches it."""
+    meta = {"namespace": "hub", "name": name, "uid": "u"}
+    csi = {"driver": "csi.example", "volumeHandle": name}
+    spec: dict[str, Any] = {"csi": csi, "claimRef": meta}
+    if zone:
+        term = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone]}
+        terms = [{"matchExpressions": [term]}]
+        spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": terms}}
+    volume = {"metadata": {"name": name}, "spec": spec, "status": {"phase": "Bound"}}
+    completed = {"pv.kubernetes.io/bind-completed": "yes"}
+    claim = {"metadata": {**meta, "annotations": completed}, "spec": {"volumeName": name}}
+    state.put_other("persistentvolumes", f"/{name}", volume)
+    state.put_other("persistentvolumeclaims", f"hub/{name}", claim)
 
 
 def _steps(index: FitIndex, asked: list[Candidate], snapshot: Any) -> list[float]:

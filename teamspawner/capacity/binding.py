@@ -154,9 +154,14 @@ class Binding(Filter):
             volume.capacity_bytes >= claim.requested_bytes
             and volume.volume_mode == claim.volume_mode
             and not volume.deleting
-            and volume.attributes_class
-            == (claim.attributes_class if self.rules.attributes_classes else "")
+            and self._of_one_attributes_class(claim, volume)
         )
+
+    def _of_one_attributes_class(self, claim: Claim, volume: Volume) -> bool:
+        if self.rules.attributes_unread:
+            return True
+        asked = claim.attributes_class if self.rules.attributes_classes else ""
+        return volume.attributes_class == asked
 
     def _provision(self, claim: Claim, labels: Labels) -> Reasons:
         """Tell why a driver would not make the volume for this node; empty when it would."""

@@ -124,6 +124,11 @@ class Rules:
         return self.minor >= 34
 
     @property
+    def attributes_unread(self) -> bool:
+        """No filter reads a VolumeAttributesClass (before 1.31, which keeps such volumes out)."""
+        return self.minor < 31
+
+    @property
     def counts_attachments(self) -> bool:
         """A VolumeAttachment takes up a place even when no pod on the node uses it (from 1.32)."""
         return self.minor >= 32

@@ -58,14 +58,19 @@ class Load:
         self.node = node
         self.kinds: list[Kind] = []
 
-    def state(self, node: NodeValue) -> NodeState:
-        """Return the node with what is on it, as a value that stays as it is."""
+    def state(self, node: NodeValue, unread: str = "") -> NodeState:
+        """Return the node with what is on it, as a value that stays as it is.
+
+        Args:
+            node: The node, or what is known of it.
+            unread: As in ``NodeState``.
+        """
         kinds = self.kinds
         used = {"cpu": sum(map(_cpu, kinds)), "memory": sum(map(_memory, kinds))}
         for others in filter(None, map(_others, kinds)):
             for name, amount in others:
                 used[name] = used.get(name, 0) + amount
-        return NodeState(node, tuple(map(_pod, kinds)), used)
+        return NodeState(node, tuple(map(_pod, kinds)), used, unread)
 
 
 class Pods:
@@ -172,7 +177,8 @@ class Pods:
         """Keep a pod that is on a node; tell whether that can alter a verdict."""
         before = self._places.get(uid)
         if before is not None:
-            if before.kind.pod is kind.pod and before.node == node:
+            same = before.kind.pod is kind.pod or before.kind.pod == kind.pod
+            if same and before.node == node:
                 return False
             self._displace(uid)
         elif self.waiting:

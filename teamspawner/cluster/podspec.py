@@ -19,6 +19,7 @@ from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
 from teamspawner.cluster.podresources import pod_resources
 from teamspawner.cluster.reading import (
+    LABELLED,
     MANY,
     Amounts,
     Pairs,
@@ -122,7 +123,7 @@ def _with(
     )
 
 
-@lru_cache(maxsize=MANY)
+@lru_cache(maxsize=LABELLED)
 def _pod(  # noqa: PLR0913, PLR0917 - the key of the pod, field by field
     namespace: str,
     labels: Pairs,
@@ -147,11 +148,9 @@ def _spec(requests: Amounts, node_selector: Pairs, rest: _Rest) -> objects.PodSp
 def _rest(
     meta: wire.Meta, spec: wire.PodSpec, rules: Rules, *, placed: bool, resident: bool
 ) -> _Rest:
-    terms, affinity, anti_affinity = _affinities(
-        bytes(spec.affinity),
-        meta.namespace or "default",
-        () if placed else pairs(meta.labels),
-    )
+    raw = bytes(spec.affinity)
+    own = () if placed or not _looks_at_own_labels(raw) else pairs(meta.labels)
+    terms, affinity, anti_affinity = _affinities(raw, meta.namespace or "default", own)
     return _Rest(
         priority=spec.priority or 0,
         preemption_policy=spec.preemption_policy or "PreemptLowerPriority",
@@ -261,7 +260,7 @@ def _affinities(
 ) -> tuple[tuple[NodeTerm, ...] | None, tuple[PodTerm, ...], tuple[PodTerm, ...]]:
     """Return required node terms, pod affinity and pod anti-affinity.
 
-    ``labels`` are the pod's own, for a new pod: the API server merges
+    ``labels`` are the pod's own, for a new pod that looks at them: the API server merges
     ``matchLabelKeys`` into the selectors when it creates one (from 1.31, whatever
     the scheduler's version).
     """
@@ -273,6 +272,17 @@ def _affinities(
         terms,
         _pod_terms(found.pod_affinity, namespace, labels),
         _pod_terms(found.pod_anti_affinity, namespace, labels),
+    )
+
+
+@lru_cache(maxsize=MANY)
+def _looks_at_own_labels(raw: bytes) -> bool:
+    """Whether a pod's affinity depends on the pod's own labels; those of most do not."""
+    found = wire.Affinity() if raw in _ABSENT else read(raw, wire.Affinity)
+    return any(
+        term.match_label_keys or term.mismatch_label_keys
+        for each in (found.pod_affinity, found.pod_anti_affinity)
+        for term in (each.required if each is not None else None) or ()
     )
 
 

@@ -36,6 +36,10 @@ MANY = 1 << 13
 """How many different values of one kind are kept to share them: up to 2 kB each, for as long as
 the hub runs."""
 
+LABELLED = 1 << 11
+"""The same of values that hold the labels of a pod, some 4 kB: no two servers have the same, so
+most are kept in vain. Those of one moment are enough."""
+
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _Wire = TypeVar("_Wire")
 
@@ -126,7 +130,7 @@ def pairs(found: Mapping[str, str] | None) -> Pairs:
     return tuple(sorted(found.items())) if found else ()
 
 
-@lru_cache(maxsize=MANY)
+@lru_cache(maxsize=LABELLED)
 def labels_of(found: Pairs) -> Labels:
     """Return the mapping of these pairs, one object for equal ones."""
     return MappingProxyType(dict(found)) if found else EMPTY

@@ -14,6 +14,7 @@ from teamspawner.cluster import wire
 from teamspawner.cluster.binary import BinaryPods
 from teamspawner.cluster.decode import decode_pod
 from teamspawner.cluster.kinds import RareError
+from teamspawner.cluster.others import OTHERS
 from teamspawner.cluster.quick import (
     Meta,
     PageMeta,
@@ -34,7 +35,7 @@ from teamspawner.cluster.receive import (
     Receiver,
 )
 from teamspawner.cluster.source import PROTOBUF
-from teamspawner.cluster.state import OTHERS, State
+from teamspawner.cluster.state import State
 
 __all__ = ["NodeReceiver", "OtherReceiver", "PodReceiver", "PolicyReceiver", "receiver_for"]
 

@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
-from teamspawner.capacity.objects import Node, NodeState, Pod, Snapshot, Storage
+from teamspawner.capacity.objects import Node, NodeState, Pod, Snapshot
 from teamspawner.capacity.rules import Rules
-from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import node_of
 from teamspawner.cluster.kinds import Kinds
+from teamspawner.cluster.others import OTHERS, Others
 from teamspawner.cluster.pods import Load, OurPod, Pods, is_ours
 from teamspawner.cluster.reading import Source, read
 from teamspawner.cluster.unread import Unread
 
-__all__ = ["OTHERS", "State"]
+__all__ = ["State"]
 
 _NOTHING_ON_IT = Load()
 _FORGOTTEN = 1024
 _SOME = 100
 """Nodes brought up to date at once: well under a millisecond."""
-
-Read = Callable[[Source], Any]
-
-OTHERS: Mapping[str, Read] = {
-    "persistentvolumeclaims": storage.decode_claim,
-    "persistentvolumes": storage.decode_volume,
-    "storageclasses": storage.decode_class,
-    "csinodes": storage.decode_attach_limits,
-    "csidrivers": storage.decode_driver,
-    "csistoragecapacities": storage.decode_capacity,
-    "volumeattachments": storage.decode_attachment,
-    "namespaces": storage.decode_namespace,
-    "deviceclasses": storage.decode_served,
-}
-"""Plural names of the kinds besides nodes and pods that a verdict may need, and who reads them."""
-
-
-_STORED: Mapping[str, Callable[[Iterable[Any]], dict[str, Any]]] = {
-    "persistentvolumeclaims": lambda held: {"claims": {(c.namespace, c.name): c for c in held}},
-    "persistentvolumes": lambda held: {"volumes": {v.name: v for v in held}},
-    "storageclasses": lambda held: {"classes": {c.name: c for c in held}},
-    "csinodes": lambda held: {
-        "attach_limits": {each.name: each.limits for each in held},
-        "migrated": {each.name: each.migrated for each in held},
-        "installed": {each.name: each.installed for each in held},
-    },
-    "csidrivers": lambda held: {
-        "needed": frozenset(each.name for each in held if each.needed),
-        "capacity_tracked": frozenset(each.name for each in held if each.tracked),
-    },
-    "csistoragecapacities": lambda held: {"capacities": tuple(held)},
-    "volumeattachments": lambda held: {"attachments": tuple(held)},
-}
-"""The kinds about volumes, and the fields of ``Storage`` that each makes."""
 
 
 @dataclass(slots=True)
@@ -76,14 +41,12 @@ class State:
     unread: Unread = field(default_factory=Unread)
     _nodes: dict[str, Node] = field(default_factory=dict)
     _states: dict[str, NodeState] = field(default_factory=dict)
-    _others: dict[str, dict[str, Any]] = field(default_factory=lambda: {k: {} for k in OTHERS})
+    _others: Others = field(default_factory=Others)
     _stranded: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _dirty_nodes: dict[str, None] = field(default_factory=dict)
-    _dirty_kinds: set[str] = field(default_factory=set)
     _forgot: int = 0
     _moved: int = 0
-    _waiting_version: int = -1
     _last: Snapshot = field(default_factory=lambda: Snapshot(nodes={}))
     _last_of: int = -1
 
@@ -122,23 +85,15 @@ class State:
         Raises:
             ObjectError: When it cannot be read; then nothing changed.
         """
-        value, held = OTHERS[kind](source), self._others[kind]
-        if key in held and held[key] == value:
-            return False
-        held[key] = value
-        self._dirty_kinds.add(kind)
-        return self._grow()
+        return self._others.put(kind, key, source) and self._grow()
 
     def drop_other(self, kind: str, key: str) -> bool:
         """Forget an object of another kind; tell whether it was held."""
-        if self._others[kind].pop(key, self) is self:
-            return False
-        self._dirty_kinds.add(kind)
-        return self._grow()
+        return self._others.drop(kind, key) and self._grow()
 
     def other_keys(self, kind: str) -> set[str]:
         """Return the keys of all objects of another kind held."""
-        return set(self._others[kind])
+        return self._others.keys(kind)
 
     def count_by(self, rules: Rules) -> None:
         """Judge for another scheduler; pods are counted its way from their next list on."""
@@ -153,17 +108,13 @@ class State:
         """Note that all of a kind is seen now."""
         if kind in self.unseen:
             self.unseen.discard(kind)
-            self._dirty_kinds.add("unseen")
             self._grow()
 
     def lost(self, kind: str) -> None:
         """Note that a kind may not be seen any more; what was held of it is forgotten."""
-        if self._others.get(kind):
-            self._others[kind].clear()
-            self._dirty_kinds.add(kind)
+        self._others.clear(kind)
         if kind not in self.unseen:
             self.unseen.add(kind)
-            self._dirty_kinds.update({"unseen", kind} & {"unseen", *OTHERS})
             self._grow()
 
     def cannot_read(self, kind: str, key: str, where: str) -> None:
@@ -183,7 +134,6 @@ class State:
     def _doubt(self, nodes: Iterable[str] | None) -> None:
         if nodes is not None:
             self._dirty_nodes.update(dict.fromkeys(nodes))
-            self._dirty_kinds.add("unseen")
             self._grow()
 
     def _grow(self) -> bool:
@@ -226,15 +176,14 @@ class State:
             as_of=as_of,
             waiting=last.waiting if waiting == last.waiting else waiting,
             stranded=tuple(pod for pods in self._stranded.values() for pod in pods),
-            storage=self._storage(),
-            namespaces=self._namespaces(),
+            storage=self._others.storage(),
+            namespaces=self._others.namespaces(),
             unseen=frozenset(self.unseen | self.unread.kinds),
             unread=self._unread(),
-            extended_by_class=self._extended(),
+            extended_by_class=self._others.extended_by_class(),
             changed=self._changed.copy(),
             epoch=self.pods.repelling + self._forgot + self._moved,
         )
-        self._dirty_kinds.clear()
         self._last_of = self.version
         return self._last
 
@@ -254,8 +203,8 @@ class State:
             node = Node(name) if unread == "nodes" else self._nodes.get(name)
             self._note_stranded(name, seen=node is not None)
             if node is not None:
-                state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
-                self._states[name] = replace(state, unread=unread) if unread else state
+                state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node, unread)
+                self._states[name] = state
                 self._moved += _keeps_away_anew(before, state)
             elif self._states.pop(name, None) is None:
                 continue  # pods on a node that is not seen take no room
@@ -275,27 +224,10 @@ class State:
         elif self._stranded:
             self._stranded.pop(name, None)
 
-    def _storage(self) -> Storage:
-        """Return what is known of volumes; kinds that did not change stay the same tables."""
-        parts: dict[str, Any] = {}
-        for kind in self._dirty_kinds & _STORED.keys():
-            parts |= _STORED[kind](self._others[kind].values())
-        return replace(self._last.storage, **parts) if parts else self._last.storage
-
-    def _namespaces(self) -> Mapping[str, Mapping[str, str]]:
-        if "namespaces" not in self._dirty_kinds:
-            return self._last.namespaces
-        return dict(self._others["namespaces"].values())
-
     def _unread(self) -> Mapping[str, str]:
         """Return the nodes not wholly known; a pod bound to a node that is not there takes none."""
         found = self.unread.nodes
         return {n: kind for n, kind in found.items() if n in self._states} if found else found
-
-    def _extended(self) -> frozenset[str]:
-        if "deviceclasses" not in self._dirty_kinds:
-            return self._last.extended_by_class
-        return frozenset(n for names in self._others["deviceclasses"].values() for n in names)
 
 
 def _keeps_away_anew(before: NodeState | None, now: NodeState) -> bool:

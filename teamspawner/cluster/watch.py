@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
 import weakref
 from dataclasses import replace
@@ -16,16 +15,16 @@ import aiohttp
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.decode import version_of
 from teamspawner.cluster.follow import Follower
 from teamspawner.cluster.pods import OurPod
 from teamspawner.cluster.receivers import PolicyReceiver, receiver_for
 from teamspawner.cluster.source import FIRST, KINDS, POLICIES, Settings, Source
 from teamspawner.cluster.state import State
 from teamspawner.cluster.status import Clock, KindStatus, Status
+from teamspawner.errors import ClusterError
 
 __all__ = ["Watcher", "for_loop"]
-
-_TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 
 
 class Watcher:
@@ -235,8 +234,6 @@ class Watcher:
         await follower.run()
 
     async def _connect(self) -> Connection:
-        from teamspawner.errors import ClusterError
-
         wait = 1.0
         while self._connection is None:
             try:
@@ -257,9 +254,9 @@ class Watcher:
             # During a first list it would be done again and again.
             if all(self._followers[k].synced.is_set() for k in FIRST if k in self._followers):
                 self._state.settle(_AT_ONCE)
-            found = _TAG.search(self._state.user_scheduler(self._namespace))
+            found = version_of(self._state.user_scheduler(self._namespace))
             if self._given is None and found is not None:
-                self._adopt(Rules.for_version(found[1]))
+                self._adopt(Rules.for_version(found))
 
     async def _keep_version(self) -> None:
         """Ask again for the server's version until it is known; an old hub meets new servers."""

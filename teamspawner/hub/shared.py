@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.alike import Alike
+from teamspawner.hub.collecting import give_back, hold_back
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.holdings import Holdings
 from teamspawner.hub.remains import Remains
@@ -47,9 +47,7 @@ class Shared:
     """
 
     def __init__(self, spawner: Any) -> None:
-        # The hub's own code and objects stay. The garbage collector would walk all of them
-        # in one go, again and again, while the cluster is listed.
-        gc.freeze()
+        hold_back()
         self.ledger = Ledger()
         self.remains = Remains(self.ledger, self.settle)
         self.turns = Turns()
@@ -85,7 +83,7 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
         if not self._settled and self.watcher.status().synced:
             self._settled = True
-            gc.freeze()  # and the cluster stays
+            give_back()
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -14,6 +14,7 @@ from teamspawner.errors import QuantityError
 _DURATION = re.compile(r"\W*(\d+(?:[.,]\d+)?)\s*(s|m|h|d)[a-z]*\W*", re.ASCII | re.IGNORECASE)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 63
+_LIKELY_MIB = (256, 2**20)
 _NO_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 """What YAML reads as something else, unless it stands in quotes."""
 
@@ -25,11 +26,15 @@ def cpu(value: Any) -> str:
 
 
 def memory(value: Any) -> str:
-    """Such as ``write 4.5Gi`` for ``4,5 gb!``."""
+    """Such as ``write 4.5Gi`` for ``4,5 gb!``; a bare number from 256 on is taken for MiB."""
     found = re.fullmatch(r"\W*(\d+(?:[.,]\d+)?)\s*([kKmMgGtT]?)\w*\W*", str(value), re.ASCII)
     if found is None or not isinstance(value, str | int | float) or isinstance(value, bool):
         return ""
-    written = f"{found[1].replace(',', '.')}{(found[2] or 'g').upper()}i"
+    number = found[1].replace(",", ".")
+    unit = found[2] or ("g" if float(number) < _LIKELY_MIB[0] else "m")
+    if not found[2] and float(number) > _LIKELY_MIB[1]:
+        return ""  # bytes, and too few of them
+    written = f"{number}{unit.upper()}i"
     try:
         return f"write {written}" if 2**24 <= units.map_bytes(written) <= 2**46 else ""
     except QuantityError:  # more digits than a number may have

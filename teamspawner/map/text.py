@@ -22,6 +22,8 @@ _MOST_DEPTH = 40
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _WORDS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+_UNREADABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no YAML may hold (YAML 1.1, ``c-printable``), half letters included."""
 _PLACE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 Path = tuple[str | int, ...]
@@ -78,14 +80,23 @@ def _decode(source: str | bytes) -> str:
     if size > MOST_BYTES:
         raise MapError((Fault("map", f"{size} bytes", f"at most {MOST_BYTES} bytes", ""),))
     if isinstance(source, str):
-        return source.removeprefix("\ufeff")
+        return _readable(source.removeprefix("\ufeff"))
     try:
-        return source.decode("utf-8-sig")
+        return _readable(source.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         found = f"a byte that is not UTF-8 (0x{source[error.start]:02x})"
         fault = Fault(f"map (line {line})", found, "text in UTF-8", "save the file as UTF-8")
         raise MapError((fault,)) from None
+
+
+def _readable(text: str) -> str:
+    found = _UNREADABLE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        sign = f"a sign that cannot be read (U+{ord(found[0]):04X})"
+        raise MapError((Fault(f"map (line {line})", sign, "text", "remove it"),))
+    return text
 
 
 def _syntax_fault(error: yaml.YAMLError, text: str) -> Fault:

@@ -121,6 +121,15 @@ def test_a_volume_that_does_not_match_serves_no_claim(unfit):
     assert judged([node(), static(), claim("home"), unfit], ours()).status is Status.NEVER
 
 
+@pytest.mark.parametrize(
+    ("version", "nodes"), [("1.30", ("a",)), ("1.31", ()), ("1.33", ()), ("1.34", ())]
+)
+def test_before_1_31_no_volume_is_left_out_for_its_attributes_class(version, nodes):
+    fast = changed(volume("pv"), volumeAttributesClassName="fast")
+    cluster = [node(), static(), claim("home"), fast]
+    assert judged(cluster, ours(), version=version).nodes == nodes
+
+
 def test_a_selector_of_a_claim_chooses_volumes():
     found = claim("home", selector={"matchLabels": {"tier": "fast"}})
     fast = volume("pv")

@@ -360,9 +360,14 @@ def test_text_that_is_no_map_gives_a_fault_and_no_traceback(source):
             id="no-number",
         ),
         pytest.param(
-            "\x00",
-            "map: found text that is no YAML; allowed: one YAML document",
+            "a: 1\nb: é\x00",
+            "map (line 2): found a sign that cannot be read (U+0000); allowed: text; remove it",
             id="no-yaml-at-all",
+        ),
+        pytest.param(
+            "a: \ud800",
+            "map (line 1): found a sign that cannot be read (U+D800); allowed: text; remove it",
+            id="half-a-letter",
         ),
         pytest.param(
             "x" * (2**20 + 1),
@@ -575,6 +580,8 @@ def test_pools_are_told_apart_by_name_and_need_labels():
         (with_tier(memory="4GB!"), "write 4Gi"),
         (with_tier(memory="4,5Gi"), "write 4.5Gi"),
         (with_tier(memory="9" * 5000), ""),
+        (with_tier(memory=4096), "write 4096Mi"),
+        (with_tier(memory=64), "write 64Gi"),
         (with_tier(start_timeout="10 minutes"), "write 10m"),
         (with_tier(start_timeout="1.5h"), "write 90m"),
         (with_tier(start_timeout=-5), ""),

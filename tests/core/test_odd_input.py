@@ -61,6 +61,32 @@ def test_lists_in_a_dump_are_opened_and_what_is_no_object_is_left_out_and_told(f
     assert "left out odd: items[1]: Expected `object`, got `int`" in err
 
 
+def test_a_list_of_one_kind_within_a_dump_is_opened_too(files, capsys):
+    bare = [{k: v for k, v in each.items() if k != "kind"} for each in (node("n1"), node("n2"))]
+    pods = {"kind": "PodList", "items": [pod("x", on="n1", cpu=1)]}
+    nodes = {"kind": "NodeList", "items": bare}
+    (files / "odd").write_text(json.dumps({"kind": "List", "items": [nodes, pods]}))
+    code, out, err = said(capsys, "capacity", "--dump", "odd", "--format", "json")
+    found = json.loads(out)
+    assert (code, err, found["nodes"], found["cpu_millicores"]["used"]) == (0, "", 2, 1000)
+
+
+@pytest.mark.parametrize("lost", [{"metadata": {"name": "n2"}}, {"kind": "PodList", "items": 5}])
+def test_what_does_not_tell_its_kind_makes_the_answer_unknown(files, capsys, lost):
+    (files / "odd").write_text(json.dumps({"kind": "List", "items": [node("n1"), lost]}))
+    fit = ("fit", "-f", "pod.json", "--dump", "odd", "--format", "json")
+    code, out, err = said(capsys, *fit)
+    assert (code, json.loads(out)["results"][0]["verdict"]) == (1, "UNKNOWN")
+    assert "left out odd: items[1]: " in err
+
+
+def test_what_only_shares_its_kind_with_ours_is_passed_over(files, capsys):
+    others = {**node("n1", cpu=1), "apiVersion": "longhorn.io/v1beta2"}
+    (files / "odd").write_text(json.dumps({"kind": "List", "items": [node("n1", cpu=4), others]}))
+    code, out, err = said(capsys, "capacity", "--dump", "odd", "--format", "json")
+    assert (code, err, json.loads(out)["cpu_millicores"]["total"]) == (0, "", 4000)
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

@@ -17,8 +17,9 @@ from teamspawner.capacity.rejected import alike
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import dump
 from teamspawner.cluster.decode import candidate
+from teamspawner.cluster.others import OTHERS
 from teamspawner.cluster.receivers import receiver_for
-from teamspawner.cluster.state import OTHERS, State
+from teamspawner.cluster.state import State
 from teamspawner.cluster.unread import EVERYWHERE, reach
 from tests.core.broken import broken
 from tests.oracle.generate import case

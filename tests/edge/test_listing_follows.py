@@ -11,8 +11,9 @@ from teamspawner.capacity import judge, place
 from teamspawner.capacity.index import FitIndex
 from teamspawner.capacity.objects import Candidate, Pod, PodSpec
 from teamspawner.capacity.rules import Rules
+from teamspawner.cluster.others import OTHERS
 from teamspawner.cluster.receivers import receiver_for
-from teamspawner.cluster.state import OTHERS, State
+from teamspawner.cluster.state import State
 from teamspawner.map.load import load
 from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
