@@ -21,7 +21,7 @@ from teamspawner.hub import progress
 from teamspawner.hub.interrupted import answer_interrupted
 from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
-from teamspawner.hub.refusal import Refusal, leave_failure_count
+from teamspawner.hub.refusal import Refusal, bare, leave_failure_count
 from teamspawner.hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,8 +129,10 @@ class TeamSpawner(Settings, KubeSpawner):
             leave_failure_count(self)
             if refusal.status_code in NOT_KEPT:
                 # JupyterHub stores options before anybody has looked at them
-                self.orm_spawner.user_options = {}
+                self.user_options = self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
+            bare(refusal)
+            bare(_error_of(inner))
             raise
         except asyncio.CancelledError:
             answer_interrupted(self.handler)
@@ -311,6 +313,11 @@ class TeamSpawner(Settings, KubeSpawner):
         super().clear_state()
         self._chosen = {}
         self.gate.forget()
+
+
+def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
+    """What a future ended with; None when it was cancelled, or did not fail."""
+    return None if future.cancelled() or not future.done() else future.exception()
 
 
 def _nothing(_spawner: Any, _options: Any) -> None:
