@@ -64,7 +64,7 @@ class Known:
             pod_for=self.pod_for,
             warm=self.warm,
             place=shared.index.place,
-            held=shared.ledger.held,
+            held=shared.ledger.besides(f"{spawner.namespace}/{spawner.pod_name}"),
             stale=shared.stale,
             profiles=profiles,
             cull=default_times(),

@@ -118,7 +118,10 @@ class TeamSpawner(Settings, KubeSpawner):
         self.before_choice = {"start_timeout": self.start_timeout}
         self.start_timeout = int(self.gate.longest_s() + TIMEOUT_MARGIN_S)
         inner = super().start()
-        return asyncio.ensure_future(self._race(inner))
+        racing = asyncio.ensure_future(self._race(inner))
+        # cancelled before its first step it runs nothing, and would leave the inner one alone
+        racing.add_done_callback(lambda _: inner.cancel())
+        return racing
 
     async def _race(self, inner: asyncio.Future[str]) -> str:
         well = False
@@ -138,7 +141,7 @@ class TeamSpawner(Settings, KubeSpawner):
             answer_interrupted(self.handler)
             raise
         finally:
-            self.gate.ended(well=well)
+            self.gate.place.ended(well=well)
         return address
 
     async def _address(self, inner: asyncio.Future[str]) -> str:
@@ -223,8 +226,8 @@ class TeamSpawner(Settings, KubeSpawner):
         # KubeSpawner logs the whole manifest, with the server's token, when the API refuses
         pod.to_str = lambda: f"pod {pod.metadata.name}"
         self.nothing_made = False
-        made: bool = await super()._make_create_pod_request(pod, request_timeout)
-        return made
+        request = super()._make_create_pod_request(pod, request_timeout)
+        return await self.gate.place.take(self.namespace, pod.metadata.name, request)
 
     async def _start_reflector(
         self,
@@ -273,6 +276,7 @@ class TeamSpawner(Settings, KubeSpawner):
         6.1.1), and its pod would run on with nobody to stop it. What is left of a start that
         failed is not asked for again: its person waits for the answer.
         """
+        self.gate.place.stopping()
         wait, until = 1.0, time.monotonic() + STOP_TRIED_S
         while True:
             try:
@@ -289,6 +293,7 @@ class TeamSpawner(Settings, KubeSpawner):
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, 10.0)
             else:
+                self.gate.place.stopped()
                 return
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
