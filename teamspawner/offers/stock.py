@@ -24,6 +24,9 @@ from teamspawner.offers.starting import Starting
 from teamspawner.offers.variants import Absent, Found, Sizes, variants
 
 _NONE = Rights((), (), (), ())
+_MOST = 256
+"""How many sets of teams the rights and cards are kept of: that many fit a hub with few teams,
+and with many teams hardly two people are in the same."""
 _STEP = 100
 """Nodes read between two steps of ``warm``."""
 
@@ -67,6 +70,9 @@ class Stock:
         self._renew(snapshot)
         teams = tuple(self._map.teams) if person.admin else teams_of(self._map, person.groups)
         if teams not in self._rights:
+            if len(self._rights) >= _MOST:
+                self._rights.clear()
+                self._cards.clear()
             blind = snapshot is None or snapshot.blind
             self._rights[teams] = rights_of(self._map, teams, self._variants, blind=blind)
         return self._rights[teams]
