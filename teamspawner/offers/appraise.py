@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Snapshot
+from teamspawner.capacity.objects import Candidate, Resources, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
@@ -93,16 +93,13 @@ def appraise(goods: Goods, moment: Moment) -> Offer:
     choice, found, scene = goods.choice, goods.right.found, moment.scene
     candidate = scene.pod_for(choice)
     requests = candidate.pod.spec.requests
-    verdict = judged(candidate, moment)
-    caps: tuple[Cap, ...] = ()
-    capped = goods.capped and not scene.beyond_caps
-    unread = capped and moment.usage is None
-    if capped and moment.usage is not None:
-        holder = moment.usage.of(goods.right.team, moment.person)
-        caps = caps_of(goods.team, holder, requests, goods.devices)
+    counted = _caps(goods, moment, requests)
+    caps = counted or ()
     used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
-    verdict = _with_caps(verdict, used_up, unread=unread, stale=scene.stale)
-    may_try = found.tier.lets_unknown and not unread and used_up is None
+    verdict = _with_caps(
+        judged(candidate, moment), used_up, unread=counted is None, stale=scene.stale
+    )
+    may_try = found.tier.lets_unknown and counted is not None and used_up is None
     count = _count(verdict, caps)
     blocked = used_up if verdict.status is Status.QUOTA_BLOCKED else None
     if blocked is not None:
@@ -129,6 +126,16 @@ def appraise(goods: Goods, moment: Moment) -> Offer:
         model_name=found.variant.model_name,
         usage=bars(caps, goods.whose) if caps else (),
     )
+
+
+def _caps(goods: Goods, moment: Moment, requests: Resources) -> tuple[Cap, ...] | None:
+    """The caps that a server counts towards; None when they cannot be counted."""
+    if not goods.capped or moment.scene.beyond_caps:
+        return ()
+    if moment.usage is None:
+        return None
+    holder = moment.usage.of(goods.right.team, moment.person)
+    return caps_of(goods.team, holder, requests, goods.devices)
 
 
 def appraise_profile(choice: Choice, moment: Moment) -> Offer:

@@ -29,6 +29,7 @@ from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
 from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.scene import Scene
+from teamspawner.offers.sentences import CAP
 from teamspawner.offers.stock import Stock
 
 _REASONS = {
@@ -288,7 +289,7 @@ def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hi
 def refusal_of(offer: Offer) -> ChoiceError:
     """The refusal of an offer that may not start, with the nearest that can."""
     status, reason = _REASONS[offer.verdict.status]
-    if any(each.plugin == "cap" for each in offer.verdict.reasons):
+    if any(each.plugin == CAP for each in offer.verdict.reasons):
         reason = "cap"
     said = and_nearest(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")

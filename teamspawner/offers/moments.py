@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.offers.appraise import Moment
-from teamspawner.offers.caps import Usage, person_label
+from teamspawner.offers.caps import Usage
+from teamspawner.offers.labels import person_label
 from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Person
 from teamspawner.offers.scene import Scene
