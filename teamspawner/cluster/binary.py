@@ -15,18 +15,12 @@ from msgspec import json
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, is_judged
+from teamspawner.cluster.form import INITIAL_END, LONGEST_EVENT, STEP, Event, HalfError
 from teamspawner.cluster.kinds import Kind, Kinds, RareError
 from teamspawner.cluster.messages import CUT, WHOLE, DecodeError, mapping, opened
 from teamspawner.cluster.quick import PageMeta
 from teamspawner.cluster.reading import ObjectError, read
-from teamspawner.cluster.receive import (
-    INITIAL_END,
-    LONGEST_EVENT,
-    STEP,
-    Event,
-    HalfError,
-    Receiver,
-)
+from teamspawner.cluster.receive import Receiver
 
 __all__ = ["BinaryPods", "words_of"]
 
