@@ -11,8 +11,8 @@ from teamspawner.capacity.objects import Resources
 from teamspawner.capacity.verdict import Status
 from teamspawner.map import Map
 from teamspawner.map.cull import CullTimes, cull_times, spell_duration
-from teamspawner.offers.appraise import Moment
 from teamspawner.offers.model import Card, FreeText, Kind, Offer, Option, OptionChoice
+from teamspawner.offers.moments import Moment
 from teamspawner.offers.rights import Right, Rights
 
 _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
