@@ -180,6 +180,7 @@ async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 
     from teamspawner.cluster.connect import Connection
     from teamspawner.cluster.source import Settings
     from teamspawner.cluster.watch import Watcher
+    from teamspawner.hub.collecting import give_back, hold_back
 
     watcher = Watcher(
         Connection(_configuration(url)),
@@ -189,14 +190,14 @@ async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 
     )
     serving = None
     meter = Meter()
-    gc.freeze()  # as the hub does before it begins to watch
+    hold_back()  # as the hub does before it begins to watch
     begun = time.perf_counter()
     watcher.begin()
     first: list[float] = []
     if pages:
         serving = asyncio.create_task(_serve(watcher, FitIndex(Rules()), pages, begun, first))
     await watcher.synced()
-    gc.freeze()  # as the hub does, too
+    give_back()  # as the hub does, too
     snapshot = watcher.snapshot()
     if serving is not None:
         await asyncio.sleep(0.5)
@@ -240,10 +241,8 @@ async def our_events(url: str, *, binary: bool = True) -> Result:
 
     settings = Settings(binary=binary)
     watcher = Watcher(Connection(_configuration(url)), settings=settings, kinds=("nodes", "pods"))
-    gc.freeze()
     watcher.begin()
     await watcher.synced()
-    gc.freeze()
     follower = watcher._followers["pods"]
     while int(follower._version or 0) < 900_000:
         await asyncio.sleep(0)

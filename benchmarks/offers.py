@@ -33,9 +33,16 @@ def candidates(volume: str = "") -> list[Candidate]:
                     {"nvidia.com/gpu.product": model},
                 )
             )
+    person = {"hub.jupyter.org/username": volume or "someone"}
     return [
-        Candidate(Pod("hub", EMPTY, PodSpec(requests, node_selector=labels, volumes=volumes)))
-        for requests, labels in made
+        Candidate(
+            Pod(
+                "hub",
+                {**person, "teamspawner/tier": f"tier-{number}"},
+                PodSpec(requests, node_selector=selector, volumes=volumes),
+            )
+        )
+        for number, (requests, selector) in enumerate(made)
     ]
 
 

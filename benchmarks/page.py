@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import statistics
@@ -90,7 +89,6 @@ def ours(nodes: int, pods: int) -> dict[str, list[float]]:
 
     state, index = filled(nodes, pods), FitIndex(Rules())
     state.snapshot(None)
-    gc.freeze()  # as the hub does once the cluster is seen
     desk, number = Desk(load(MAP).map), iter(range(10**6))
     names = sorted(state._nodes)
 

@@ -20,4 +20,4 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name in {"TeamSpawner", "setup"}:
         return getattr(import_module("teamspawner.hub"), name)
-    raise AttributeError(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -193,6 +193,29 @@ def companions(pod: Pod, snapshot: Snapshot, rules: Rules) -> Companions | None:
     return None
 
 
+def repelling_terms(snapshot: Snapshot) -> frozenset[PodTerm]:
+    """Return the terms of required anti-affinity that placed pods have."""
+    return frozenset(
+        term
+        for state in snapshot.nodes.values()
+        for placed in state.repelling
+        for term in placed.spec.anti_affinity
+    )
+
+
+def may_be_repelled(pod: Pod, terms: Iterable[PodTerm], snapshot: Snapshot) -> bool:
+    """Tell whether one of these terms means a pod, or would with labels that are not seen.
+
+    Where none does, the labels of a pod without affinity, anti-affinity and spread of its
+    own decide nothing.
+    """
+    labels = snapshot.namespaces.get(pod.namespace, EMPTY)
+    hidden = "namespaces" in snapshot.unseen
+    return any(
+        pod_term_matches(term, pod, labels) or (hidden and _would_mean(term, pod)) for term in terms
+    )
+
+
 def _resolved(term: PodTerm, snapshot: Snapshot, rules: Rules) -> PodTerm:
     """Turn a namespace selector into the names it matches now; an empty one stays, for all.
 
@@ -227,14 +250,17 @@ def _repelling_somewhere(snapshot: Snapshot) -> bool:
 def _asks_namespaces(pod: Pod, snapshot: Snapshot) -> bool:
     """Tell whether a rule asks for the labels of namespaces."""
     own = (*pod.spec.affinity, *pod.spec.anti_affinity)
-    if any(t.namespace_selector and t.namespace_selector.requirements for t in own):
-        return True
-    return any(
-        term.namespace_selector is not None
-        and bool(term.namespace_selector.requirements)
-        and pod.namespace not in term.namespaces
-        and selects(term.selector, pod.labels)
-        for state in snapshot.nodes.values()
-        for placed in state.repelling
-        for term in placed.spec.anti_affinity
+    return any(map(_goes_by_labels, own)) or any(
+        _would_mean(term, pod) for term in repelling_terms(snapshot)
     )
+
+
+def _goes_by_labels(term: PodTerm) -> bool:
+    """Tell whether a term chooses namespaces by their labels."""
+    return term.namespace_selector is not None and bool(term.namespace_selector.requirements)
+
+
+def _would_mean(term: PodTerm, pod: Pod) -> bool:
+    """Tell whether a term means a pod if its namespace has the right labels."""
+    named = pod.namespace in term.namespaces
+    return _goes_by_labels(term) and not named and selects(term.selector, pod.labels)

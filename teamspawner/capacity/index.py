@@ -15,9 +15,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from teamspawner.capacity.answers import Answers
+from teamspawner.capacity.companions import may_be_repelled, repelling_terms
 from teamspawner.capacity.held import Held, dated
 from teamspawner.capacity.judge import judging
-from teamspawner.capacity.objects import EMPTY, Candidate, NodeState, Pod, PodSpec, Snapshot
+from teamspawner.capacity.objects import (
+    EMPTY,
+    Candidate,
+    NodeState,
+    Pod,
+    PodSpec,
+    PodTerm,
+    Snapshot,
+)
 from teamspawner.capacity.owner import Owner, Reaches, claims_of
 from teamspawner.capacity.place import best_of, put_on
 from teamspawner.capacity.rules import Rules
@@ -39,16 +48,17 @@ class _Known(NamedTuple):
 
     Attributes:
         size: What tells its size from others.
-        person: What tells its owner from others.
+        person: What tells its owner from others, labels included.
+        volumes: The same without labels.
         plain: Whether a node's answer to it depends on that node alone.
     """
 
     pod: Pod
     size: Hashable
     person: Hashable
+    volumes: Hashable
     plain: bool
     answers: Answers
-    owner: Owner
 
 
 class _Full(NamedTuple):
@@ -79,6 +89,7 @@ class FitIndex:
         self._pods: dict[int, _Known] = {}
         self._ours: dict[str, bool] = {}
         self._seen: tuple[Snapshot, View | None] | None = None
+        self._repelling: tuple[Hashable, frozenset[PodTerm]] | None = None
 
     def verdict(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Say what the scheduler would do with one pod, alone, at this snapshot."""
@@ -87,7 +98,7 @@ class FitIndex:
             return self._judge(candidate, snapshot)
         if "pods" in snapshot.unseen:
             return _counting(snapshot)
-        answers, owner = known.answers, known.owner
+        answers, owner = known.answers, self._owner(known, snapshot)
         answers.refresh(snapshot, view)
         owner.refresh(candidate, snapshot, view, answers)
         return owner.verdict(known.size, answers, snapshot) or self._judge(candidate, snapshot)
@@ -104,8 +115,9 @@ class FitIndex:
             return
         if view is not None and known.plain and not candidate.nominated_node:
             yield from known.answers.catch_up(snapshot, view)
-            yield from known.owner.catch_up(candidate, snapshot, view, known.answers)
-            if known.owner.verdict(known.size, known.answers, snapshot) is not None:
+            owner = self._owner(known, snapshot)
+            yield from owner.catch_up(candidate, snapshot, view, known.answers)
+            if owner.verdict(known.size, known.answers, snapshot) is not None:
                 return
         yield from self._judging(candidate, snapshot)
 
@@ -130,18 +142,25 @@ class FitIndex:
             self._ours[name] = self.rules.speaks_for(name)
         plain = self._ours[name] and not _odd_of(spec)
         size = _size_of(spec)
-        person = (pod.namespace, tuple(sorted(pod.labels.items())), spec.volumes)
+        volumes = (pod.namespace, spec.volumes)
+        person = (*volumes, tuple(sorted(pod.labels.items())))
         answers = self._sizes.get(size)
         if answers is None:
             bare = Candidate(Pod("", EMPTY, replace(spec, volumes=())))
             answers = self._sizes.put(size, Answers(bare, self.rules))
-        owner = self._people.get(person)
-        if owner is None:
-            owner = self._people.put(person, Owner(self.rules, self._reaches))
         if len(self._pods) >= _PODS:
             self._pods.clear()
-        known = self._pods[id(pod)] = _Known(pod, size, person, plain, answers, owner)
+        known = self._pods[id(pod)] = _Known(pod, size, person, volumes, plain, answers)
         return known
+
+    def _owner(self, known: _Known, snapshot: Snapshot) -> Owner:
+        """Return whose the pod's volumes are; labels tell owners apart only where a rule asks."""
+        ground = (snapshot.epoch, snapshot.unseen)
+        if self._repelling is None or self._repelling[0] != ground:
+            self._repelling = (ground, repelling_terms(snapshot))
+        repelled = may_be_repelled(known.pod, self._repelling[1], snapshot)
+        key = known.person if repelled else known.volumes
+        return self._people.get(key) or self._people.put(key, Owner(self.rules, self._reaches))
 
     def _judge(self, candidate: Candidate, snapshot: Snapshot) -> Verdict:
         """Judge in full, once per version of the cluster."""

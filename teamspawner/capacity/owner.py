@@ -127,7 +127,7 @@ def _tables(snapshot: Snapshot, names: frozenset[str]) -> Tables:
     storage = snapshot.storage
     always = (snapshot.namespaces, storage.attach_limits)
     found = (*always, storage.classes, *(getattr(storage, name) for name in sorted(names)))
-    return tuple(table.maps[-1] if isinstance(table, ChainMap) else table for table in found)
+    return tuple(table.maps[-1] if type(table) is ChainMap else table for table in found)
 
 
 def _same(some: Tables, others: Tables) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import teamspawner
-from teamspawner.cli.seen import UsageError, tell
+from teamspawner.cli.words import UsageError, tell
 from teamspawner.cluster.dump import DumpError
 from teamspawner.errors import ClusterError
 

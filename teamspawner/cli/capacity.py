@@ -12,7 +12,7 @@ from typing import Any
 from teamspawner import units
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.cli import seen
-from teamspawner.cli.words import counted, instant
+from teamspawner.cli.words import UsageError, counted, instant
 from teamspawner.offers.totals import ModelTotal, Total, model_totals, total_of
 
 COMMAND = "capacity"
@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the capacity: 0 done, 2 used wrongly, 3 the cluster is not reachable."""
     if args.watch and args.dump:
-        raise seen.UsageError("--watch with --dump: a dump does not change; allowed: one of them")
+        raise UsageError("--watch with --dump: a dump does not change; allowed: one of them")
     if args.watch:
         with contextlib.suppress(KeyboardInterrupt):  # the reader has seen enough
             asyncio.run(_watch(args))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 from teamspawner.cli.mapfile import read_map
 from teamspawner.cli.names import label, natural
 from teamspawner.cli.placeholders import deployments, unused
+from teamspawner.cli.words import tell
 from teamspawner.map import Image, Map, Tier
 
 MI = 2**20
@@ -62,16 +62,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print values or manifests: 0, or 2 when there is no sound map."""
-    the_map = read_map(args.map, "chart")
-    if the_map is None:
-        return 2
+    the_map = read_map(args.map)
     if args.placeholders:
         made = deployments(the_map, args.replicas, args.release, args.namespace)
         if not made:
             wanted = any(tier.gpu for tier in the_map.tiers.values())
             slices = "tiers of slices alone need a pool that names the resource"
             why = slices if wanted else "no tier of the map has accelerators"
-            print(f"teamspawner chart: {why}", file=sys.stderr)
+            tell("chart", why)
         print(yaml.safe_dump_all(made, sort_keys=False, explicit_start=True), end="")
         return 0
     print(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 
-from teamspawner.cli.mapfile import within
-from teamspawner.cli.words import counted
+from teamspawner.cli.mapfile import with_values
+from teamspawner.cli.words import UsageError, add_format, counted
 from teamspawner.errors import Fault, MapError
 from teamspawner.map import json_schema, load
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", nargs="?", metavar="MAP", help="file with the map; - is stdin")
+    parser.add_argument(
+        "map", nargs="?", metavar="MAP", help="the map, or values with one; - is stdin"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the map")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,13 +27,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(json_schema(), indent=2))
         return 0
     if args.map is None:
-        print("teamspawner check: name the file with the map, or - for stdin", file=sys.stderr)
-        return 2
-    try:
-        source = within(args.map)
-    except OSError as error:
-        print(f"teamspawner check: cannot read {args.map}: {error.strerror}", file=sys.stderr)
-        return 2
+        raise UsageError("name the file with the map, or - for stdin")
+    source = with_values(args.map).map
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     try:

@@ -25,7 +25,7 @@ from teamspawner.cli.findings import (
 )
 from teamspawner.cli.mapfile import Given, with_values
 from teamspawner.cli.names import label, subdomain
-from teamspawner.cli.words import counted
+from teamspawner.cli.words import UsageError, counted
 from teamspawner.errors import ClusterError, Fault, MapError
 from teamspawner.map import Loaded, load
 
@@ -58,11 +58,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine: 0 no fault (warnings or not), 1 faults, 2 used wrongly, 3 not reachable."""
     if args.map == "-" and "-" in args.dump:
-        raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
-    try:
-        found = merged(_examine(args))
-    except OSError as error:
-        raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
+        raise UsageError("--map and --dump both read standard input; allowed: one of them")
+    found = merged(_examine(args))
     _print_json(found) if args.format == "json" else _print_text(found)
     return 1 if any(finding.level == FAULT for finding in found) else 0
 

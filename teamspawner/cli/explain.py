@@ -15,7 +15,7 @@ from teamspawner.cli import seen
 from teamspawner.cli.bychart import as_chart, fault_of, tolerated_by
 from teamspawner.cli.mapfile import with_values
 from teamspawner.cli.tainted import kept_away
-from teamspawner.cli.words import instant
+from teamspawner.cli.words import UsageError, instant, tell
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
 from teamspawner.offers.amounts import accelerators_in, requests_json
@@ -29,7 +29,9 @@ COMMAND = "explain"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--map", metavar="MAP", required=True, help="the map; - is standard input")
+    parser.add_argument(
+        "--map", metavar="MAP", required=True, help="the map, or values with one; - is stdin"
+    )
     parser.add_argument("--user", metavar="U", required=True, help="the person's name on the hub")
     parser.add_argument(
         "--groups", metavar="A,B", default="", help="the person's groups, separated by commas"
@@ -46,20 +48,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain: 0 done, 1 the map has faults, 2 used wrongly, 3 the cluster is not reachable."""
     if args.map == "-" and "-" in args.dump:
-        raise seen.UsageError("--map and --dump both read standard input; allowed: one of them")
+        raise UsageError("--map and --dump both read standard input; allowed: one of them")
     try:
         given = with_values(args.map)
         parsed = load(given.map).map
         cluster = seen.look(COMMAND, args)
     except MapError as error:
-        seen.tell(COMMAND, f"the map cannot be used:\n{error}")
+        tell(COMMAND, f"the map cannot be used:\n{error}")
         return 1
-    except OSError as error:
-        raise seen.UsageError(f"cannot read {args.map}: {error.strerror or error}") from error
     groups = tuple(dict.fromkeys(filter(None, map(str.strip, args.groups.split(",")))))
     fault = fault_of(given.values)
     if fault:
-        seen.tell(COMMAND, f"the values place servers in a way that cannot be read: {fault}")
+        tell(COMMAND, f"the values place servers in a way that cannot be read: {fault}")
     person = Person(args.user, groups)
     listing = listed(parsed, person, cluster, args.namespace, given.values)
     print(_json(listing) if args.format == "json" else _text(listing))
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     kept = kept_away(parsed, cluster.snapshot, tolerated_by(given.values)) if never else ()
     for each in kept:
         if each.about in never:
-            seen.tell(COMMAND, f"{each.about}: {each.found}; {each.cure}")
+            tell(COMMAND, f"{each.about}: {each.found}; {each.cure}")
     return 0
 
 
@@ -85,7 +85,7 @@ def listed(
     unseen = "persistentvolumeclaims" in snapshot.unseen
     claims = bool(snapshot.storage.claims) or unseen or not dumped
     if not claims and any(team.volumes for team in parsed.teams.values()):
-        seen.tell(COMMAND, "the dump has no claims at all; team volumes are not looked at")
+        tell(COMMAND, "the dump has no claims at all; team volumes are not looked at")
     scene = Scene(
         snapshot=snapshot,
         verdict=lambda candidate, now: judge(candidate, now, rules),

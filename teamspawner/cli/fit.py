@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,8 +13,9 @@ from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.mapfile import read_source
 from teamspawner.cli.refused import refusals
-from teamspawner.cli.words import instant
+from teamspawner.cli.words import UsageError, instant, tell
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.cluster.dump import utf8
 from teamspawner.offers.sentences import Asked, sentence
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     pods = [_candidate(where, manifest, rules) for where, manifest in manifests]
     for pod, (_, manifest) in zip(pods, manifests, strict=True):
         for fault in refusals(manifest):
-            seen.tell(COMMAND, f"the API server would refuse {_name(pod)}: {fault}")
+            tell(COMMAND, f"the API server would refuse {_name(pod)}: {fault}")
     results = [(pod, judge(pod, snapshot, rules)) for pod in pods]
     print(_json(results, snapshot) if args.format == "json" else _text(results, snapshot))
     return 0 if all(verdict.status in _YES for _, verdict in results) else 1
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _all_manifests(paths: list[str], dumped: list[str]) -> list[tuple[str, Mapping[str, Any]]]:
     if [*paths, *dumped].count("-") > 1:
-        raise seen.UsageError("- is standard input, which -f or --dump can read once; found twice")
+        raise UsageError("- is standard input, which -f or --dump can read once; found twice")
     return [found for path in paths for found in _manifests(path)]
 
 
@@ -63,21 +62,16 @@ def _manifests(path: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Return every pod of a file, with its place for messages.
 
     Raises:
-        seen.UsageError: When the file cannot be read, or holds something else than pods.
+        UsageError: When the file cannot be read, or holds something else than pods.
     """
-    place = "standard input" if path == "-" else path
+    place, raw = "standard input" if path == "-" else path, read_source(path)
     try:
-        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         documents = _parse(utf8(raw).decode())
-    except OSError as error:
-        raise seen.UsageError(f"cannot read {place}: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise seen.UsageError(f"{place} is neither YAML nor JSON: {error}") from error
+        raise UsageError(f"{place} is neither YAML nor JSON: {error}") from error
     found = list(_pods(place, documents))
     if not found:
-        raise seen.UsageError(
-            f"{place}: found no pod; allowed: a Pod, a List of them, YAML documents"
-        )
+        raise UsageError(f"{place}: found no pod; allowed: a Pod, a List of them, YAML documents")
     return found
 
 
@@ -106,9 +100,7 @@ def _pods_in(where: str, found: Any, usual: str) -> Iterable[tuple[str, Mapping[
     elif kind == "Pod":
         yield where, found
     else:
-        raise seen.UsageError(
-            f"{where}: found {_word(found, kind)}; allowed: a Pod, or a List of Pods"
-        )
+        raise UsageError(f"{where}: found {_word(found, kind)}; allowed: a Pod, or a List of Pods")
 
 
 def _word(found: Any, kind: Any) -> str:
@@ -122,7 +114,7 @@ def _candidate(where: str, manifest: Mapping[str, Any], rules: Rules) -> Candida
     try:
         return candidate(manifest, rules)
     except ObjectError as error:
-        raise seen.UsageError(f"{where}: {error}") from error
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _json(results: Iterable[tuple[Candidate, Verdict]], snapshot: Snapshot) -> str:

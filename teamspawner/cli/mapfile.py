@@ -8,46 +8,38 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from teamspawner.cli.words import UsageError
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
 from teamspawner.map.text import MOST_BYTES, read_yaml
 
 
-def read_map(path: str, command: str) -> Map | None:
+def read_map(path: str) -> Map:
     """Read a map, or the one under ``custom.teamspawner`` of a values file.
 
     Args:
         path: The file; ``-`` is standard input.
-        command: For the message, such as ``chart``.
 
-    Returns:
-        The map; None when there is none to use, and then stderr says why.
+    Raises:
+        UsageError: When the file cannot be read, or its map has faults.
     """
     try:
-        return load(within(path)).map
-    except OSError as error:
-        print(f"teamspawner {command}: cannot read {path}: {error.strerror}", file=sys.stderr)
+        return load(with_values(path).map).map
     except MapError as error:
-        print(f"teamspawner {command}: the map is wrong:\n{error}", file=sys.stderr)
-    return None
+        raise UsageError(f"the map is wrong:\n{error}") from error
 
 
 def read_source(path: str) -> bytes:
     """Read a file, or standard input for ``-``.
 
     Raises:
-        OSError: When it cannot be read.
+        UsageError: When it cannot be read.
     """
-    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-
-
-def within(path: str) -> bytes | dict[str, Any]:
-    """The text of a map, or the map under ``custom.teamspawner`` of a values file.
-
-    Raises:
-        OSError: When the file cannot be read.
-    """
-    return with_values(path).map
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        place = "standard input" if path == "-" else path
+        raise UsageError(f"cannot read {place}: {error.strerror or error}") from error
 
 
 class Given(NamedTuple):
@@ -66,8 +58,11 @@ class Given(NamedTuple):
 def with_values(path: str) -> Given:
     """A map with the chart values that it lies in; anything else is left for ``load`` to judge.
 
+    Args:
+        path: The file; ``-`` is standard input.
+
     Raises:
-        OSError: When the file cannot be read.
+        UsageError: When the file cannot be read.
     """
     source = read_source(path)
     if b"custom" not in source or len(source) > MOST_BYTES:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import yaml
 
 from teamspawner.cli.names import label, subdomain
 from teamspawner.cli.rights import FEATURES, USUAL, manifests
+from teamspawner.cli.words import UsageError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +40,9 @@ def run(args: argparse.Namespace) -> int:
     wanted = [name.strip() for name in args.features.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in FEATURES]
     if unknown or not wanted:
-        print(
-            f"teamspawner rbac: no feature named {', '.join(unknown) or 'at all'};"
-            f" there are: {', '.join(FEATURES)}",
-            file=sys.stderr,
+        raise UsageError(
+            f"no feature named {', '.join(unknown) or 'at all'}; there are: {', '.join(FEATURES)}"
         )
-        return 2
     print(text(wanted, args.namespace, args.service_account), end="")
     return 0
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
-import sys
 from typing import NamedTuple
 
 from teamspawner.capacity import Rules
 from teamspawner.capacity.objects import Snapshot
+from teamspawner.cli.words import UsageError, add_format, tell
 from teamspawner.cluster import dump as dumps
-from teamspawner.errors import TeamSpawnerError
 
 _SHOWN_FAULTS = 5
 _USUAL = "1.35"
 _KUBECTL = "kubectl get nodes,pods,persistentvolumeclaims,… -A -o json"
-
-
-class UsageError(TeamSpawnerError, ValueError):
-    """The command was used wrongly; the message says where, what was found, what is allowed."""
 
 
 class Seen(NamedTuple):
@@ -48,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubeconfig", metavar="PATH", help="the cluster to ask, when not the current one"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_format(parser)
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
@@ -125,11 +120,6 @@ def from_dumps(command: str, args: argparse.Namespace) -> Seen:
         more = len(found.faults) - _SHOWN_FAULTS
         tell(command, f"left out {more} more objects that cannot be read")
     return Seen(snapshot, rules)
-
-
-def tell(command: str, message: str) -> None:
-    """Write a message to standard error; standard output is for the answer alone."""
-    sys.stderr.write(f"teamspawner {command}: {message}\n")
 
 
 def _rules(version: str | None, names: tuple[str, ...] = ()) -> Rules:

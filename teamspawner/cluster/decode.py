@@ -6,6 +6,7 @@ amounts become one object. Nothing here judges.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,9 +29,17 @@ from teamspawner.cluster.reading import (
     resources_of,
 )
 
-__all__ = ["ObjectError", "PodRecord", "candidate", "decode_node", "decode_pod"]
+__all__ = [
+    "ObjectError",
+    "PodRecord",
+    "candidate",
+    "decode_node",
+    "decode_pod",
+    "version_of",
+]
 
 FINISHED = frozenset({"Succeeded", "Failed"})
+_VERSION = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 _STATIC = (b'"kubernetes.io/config.mirror"', b'"kubernetes.io/config.source"')
 
 
@@ -165,6 +174,12 @@ def resident(meta: wire.Meta) -> bool:
         return True
     raw = bytes(meta.annotations)
     return bool(raw) and any(mark in raw for mark in _STATIC)
+
+
+def version_of(image: str) -> str | None:
+    """Return the Kubernetes version in the tag of an image, such as ``1.30.14``; None without."""
+    found = _VERSION.search(image)
+    return found[1] if found else None
 
 
 def _user_scheduler(meta: wire.Meta, spec: wire.PodSpec) -> str:

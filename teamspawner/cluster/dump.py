@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from teamspawner.capacity.context import total
-from teamspawner.capacity.objects import (
-    Attachment,
-    Candidate,
-    Claim,
-    Labels,
-    Node,
-    NodeState,
-    Pod,
-    Snapshot,
-    Storage,
-    StorageCapacity,
-    StorageClass,
-    Volume,
-)
+from teamspawner.capacity.objects import Candidate, Node, Snapshot
 from teamspawner.capacity.rules import Rules
-from teamspawner.cluster import decode_storage as storage
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import PodRecord, decode_node, decode_pod
+from teamspawner.cluster.decode import decode_node, decode_pod, version_of
 from teamspawner.cluster.kinds import Kinds
-from teamspawner.cluster.pods import is_ours
+from teamspawner.cluster.others import Others
+from teamspawner.cluster.pods import Load, is_ours
 from teamspawner.cluster.reading import ObjectError, read
 from teamspawner.cluster.recognise import Recogniser
 from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, Unread, reach
@@ -74,7 +60,7 @@ HARMLESS = frozenset(
 _MARKS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"))
 _NAMELESS = " "
 """How the identity of objects without a name begins: no name does."""
-_TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
+_NOTHING_ON_IT = Load()
 
 
 class DumpError(TeamSpawnerError, ValueError):
@@ -103,30 +89,12 @@ class Dump:
             if b'"user-scheduler"' not in bytes(raw):
                 continue
             try:
-                found = _TAG.search(decode_pod(raw, Rules()).user_scheduler)
+                found = version_of(decode_pod(raw, Rules()).user_scheduler)
             except ObjectError:
                 continue
             if found is not None:
-                return found[1]
+                return found
         return None
-
-
-def load(
-    paths: Iterable[str], unseen: frozenset[str] = frozenset(), rules: Rules | None = None
-) -> Snapshot:
-    """Return the snapshot that dumps describe.
-
-    Args:
-        paths: Files; ``-`` is standard input.
-        unseen: Plural names of kinds that were not looked at.
-        rules: The scheduler asked; None takes the one in the dump, else the usual one.
-
-    Raises:
-        DumpError: When a file cannot be read or is no dump.
-    """
-    dump = gather(paths)
-    version = dump.scheduler_version()
-    return snapshot(dump, rules or (Rules.for_version(version) if version else Rules()), unseen)
 
 
 def gather(paths: Iterable[str]) -> Dump:
@@ -232,127 +200,88 @@ def _kinds_of(raw: msgspec.Raw, kind: str) -> Iterable[str]:
     return filter(None, (KINDS.get(told.removesuffix("List")),))
 
 
-@dataclass(slots=True)
-class _Build:
-    """A snapshot in the making."""
-
-    nodes: dict[str, Node] = field(default_factory=dict)
-    pods: dict[str, list[Pod]] = field(default_factory=dict)
-    waiting: list[Candidate] = field(default_factory=list)
-    claims: dict[tuple[str, str], Claim] = field(default_factory=dict)
-    volumes: dict[str, Volume] = field(default_factory=dict)
-    classes: dict[str, StorageClass] = field(default_factory=dict)
-    drivers: list[storage.NodeDrivers] = field(default_factory=list)
-    tracked: set[str] = field(default_factory=set)
-    needed: set[str] = field(default_factory=set)
-    capacities: list[StorageCapacity] = field(default_factory=list)
-    attachments: list[Attachment] = field(default_factory=list)
-    namespaces: dict[str, Labels] = field(default_factory=dict)
-    served: set[str] = field(default_factory=set)
-
-    def pod(self, found: PodRecord) -> None:
-        """Take in a pod, unless it is finished."""
-        if found.finished:
-            return
-        if found.node:
-            self.pods.setdefault(found.node, []).append(found.pod)
-        else:
-            self.waiting.append(found.candidate())
-
-    def driver(self, found: storage.Driver) -> None:
-        """Take in a CSIDriver."""
-        for told, names in ((found.tracked, self.tracked), (found.needed, self.needed)):
-            if told:
-                names.add(found.name)
-
-    def node(self, found: Node) -> None:
-        """Take in a node."""
-        self.nodes[found.name] = found
-
-
 def snapshot(dump: Dump, rules: Rules, unseen: frozenset[str] = frozenset()) -> Snapshot:
-    """Return the snapshot of gathered objects; those that cannot be read are told of."""
-    build, recogniser = _Build(), Recogniser(Kinds(rules))
-    takers: Sequence[tuple[str, Callable[[msgspec.Raw], None]]] = (
-        ("nodes", lambda raw: build.node(decode_node(raw))),
-        ("pods", lambda raw: _pod(build, recogniser, raw)),
-        ("persistentvolumeclaims", lambda raw: _claim(build, storage.decode_claim(raw))),
-        ("persistentvolumes", lambda raw: _volume(build, storage.decode_volume(raw))),
-        ("storageclasses", lambda raw: _class(build, storage.decode_class(raw))),
-        ("csinodes", lambda raw: build.drivers.append(storage.decode_attach_limits(raw))),
-        ("csidrivers", lambda raw: build.driver(storage.decode_driver(raw))),
-        ("csistoragecapacities", lambda raw: build.capacities.append(storage.decode_capacity(raw))),
-        ("volumeattachments", lambda r: build.attachments.append(storage.decode_attachment(r))),
-        ("namespaces", lambda raw: build.namespaces.update([storage.decode_namespace(raw)])),
-        ("deviceclasses", lambda raw: build.served.update(storage.decode_served(raw))),
-    )
-    for plural, take in takers:
-        for (namespace, name), raw in dump.objects[plural].items():
-            if plural in unseen:
-                continue
+    """Return the snapshot of gathered objects; those that cannot be read join ``dump.faults``.
+
+    Args:
+        dump: The objects.
+        rules: The scheduler whose way of counting applies.
+        unseen: Plural names of kinds that were not looked at; objects of them are passed over.
+    """
+    build = _Build(rules)
+    for plural, objects in dump.objects.items():
+        for (namespace, name), raw in objects.items() if plural not in unseen else ():
             try:
-                take(raw)
+                build.put(plural, f"{namespace}/{name}", raw)
             except ObjectError as error:
                 named = "" if name.startswith(_NAMELESS) else name
                 where = f"{namespace}/{named}" if namespace and named else named
                 dump.faults.append(f"{plural} {where or 'without name'}: {error}")
                 concerns = reach(plural, named, bytes(raw))
                 dump.unread.note(plural, f"{namespace}/{name}", concerns)
-    return _finish(build, unseen, dump.unread)
+    return build.finish(unseen, dump.unread)
 
 
-def _pod(build: _Build, recogniser: Recogniser, raw: msgspec.Raw) -> None:
-    bound = recogniser.bound(raw)
-    if bound is None:
-        build.pod(decode_pod(raw, recogniser.kinds.rules))
-    else:
-        node, pod = bound
-        build.pods.setdefault(node, []).append(pod)
+class _Build:
+    """A snapshot in the making, object by object."""
 
+    def __init__(self, rules: Rules) -> None:
+        self._kinds = Kinds(rules)
+        self._recogniser = Recogniser(self._kinds)
+        self._nodes: dict[str, Node] = {}
+        self._loads: defaultdict[str, Load] = defaultdict(Load)
+        self._waiting: list[Candidate] = []
+        self._others = Others()
 
-def _claim(build: _Build, found: Claim) -> None:
-    build.claims[found.namespace, found.name] = found
+    def put(self, plural: str, key: str, raw: msgspec.Raw) -> None:
+        """Take in an object.
 
+        Raises:
+            ObjectError: When it cannot be read; then nothing changed.
+        """
+        if plural == "pods":
+            self._put_pod(raw)
+        elif plural == "nodes":
+            node = decode_node(raw)
+            self._nodes[node.name] = node
+        else:
+            self._others.put(plural, key, raw)
 
-def _volume(build: _Build, found: Volume) -> None:
-    build.volumes[found.name] = found
+    def _put_pod(self, raw: msgspec.Raw) -> None:
+        """Take in a pod, unless it is finished."""
+        quickly = self._recogniser.bound(raw)
+        if quickly is not None:
+            node, kind = quickly
+            self._loads[node].kinds.append(kind)
+            return
+        found = decode_pod(raw, self._kinds.rules)
+        if found.finished:
+            return
+        if found.node:
+            self._loads[found.node].kinds.append(self._kinds.of(found.pod))
+        else:
+            self._waiting.append(found.candidate())
 
-
-def _class(build: _Build, found: StorageClass) -> None:
-    build.classes[found.name] = found
-
-
-def _finish(build: _Build, unseen: frozenset[str], unread: Unread) -> Snapshot:
-    hidden = {name: Node(name) for name, kind in unread.nodes.items() if kind == "nodes"}
-    states = {
-        name: NodeState(
-            node, tuple(pods := build.pods.get(name, [])), total(pods), unread.nodes.get(name, "")
+    def finish(self, unseen: frozenset[str], unread: Unread) -> Snapshot:
+        """Return the snapshot of what was taken in."""
+        hidden = {name: Node(name) for name, kind in unread.nodes.items() if kind == "nodes"}
+        states = {
+            name: self._loads.get(name, _NOTHING_ON_IT).state(node, unread.nodes.get(name, ""))
+            for name, node in (self._nodes | hidden).items()
+        }
+        elsewhere = Load()
+        for name, load in self._loads.items():
+            elsewhere.kinds += load.kinds if name not in states else ()
+        if SOME_NODE in hidden:  # it may be any of those that pods are bound to
+            states[SOME_NODE] = elsewhere.state(hidden[SOME_NODE], "nodes")
+            elsewhere = _NOTHING_ON_IT
+        return Snapshot(
+            nodes=states,
+            waiting=tuple(self._waiting),
+            stranded=tuple(kind.pod for kind in elsewhere.kinds if is_ours(kind.pod)),
+            storage=self._others.storage(),
+            namespaces=self._others.namespaces(),
+            unseen=unseen | unread.kinds,
+            unread={name: kind for name, kind in unread.nodes.items() if name in states},
+            extended_by_class=self._others.extended_by_class(),
         )
-        for name, node in (build.nodes | hidden).items()
-    }
-    elsewhere = (pods for name, pods in build.pods.items() if name not in states)
-    stranded = tuple(pod for pods in elsewhere for pod in pods)
-    if SOME_NODE in hidden:  # it may be any of those that pods are bound to
-        states[SOME_NODE] = NodeState(hidden[SOME_NODE], stranded, total(stranded), "nodes")
-        stranded = ()
-    return Snapshot(
-        nodes=states,
-        waiting=tuple(build.waiting),
-        stranded=tuple(filter(is_ours, stranded)),
-        storage=Storage(
-            claims=build.claims,
-            volumes=build.volumes,
-            classes=build.classes,
-            attach_limits={each.name: each.limits for each in build.drivers},
-            migrated={each.name: each.migrated for each in build.drivers},
-            installed={each.name: each.installed for each in build.drivers},
-            needed=frozenset(build.needed),
-            capacity_tracked=frozenset(build.tracked),
-            capacities=tuple(build.capacities),
-            attachments=tuple(build.attachments),
-        ),
-        namespaces=build.namespaces,
-        unseen=unseen | unread.kinds,
-        unread={name: kind for name, kind in unread.nodes.items() if name in states},
-        extended_by_class=frozenset(build.served),
-    )

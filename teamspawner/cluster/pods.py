@@ -58,14 +58,19 @@ class Load:
         self.node = node
         self.kinds: list[Kind] = []
 
-    def state(self, node: NodeValue) -> NodeState:
-        """Return the node with what is on it, as a value that stays as it is."""
+    def state(self, node: NodeValue, unread: str = "") -> NodeState:
+        """Return the node with what is on it, as a value that stays as it is.
+
+        Args:
+            node: The node, or what is known of it.
+            unread: As in ``NodeState``.
+        """
         kinds = self.kinds
         used = {"cpu": sum(map(_cpu, kinds)), "memory": sum(map(_memory, kinds))}
         for others in filter(None, map(_others, kinds)):
             for name, amount in others:
                 used[name] = used.get(name, 0) + amount
-        return NodeState(node, tuple(map(_pod, kinds)), used)
+        return NodeState(node, tuple(map(_pod, kinds)), used, unread)
 
 
 class Pods:

@@ -56,6 +56,7 @@ class Container(Struct, rename="camel", gc=False, omit_defaults=True):
     resources: Raw = NONE
     ports: Raw = NONE
     restart_policy: Text = None
+    restart_policy_rules: Raw = NONE
 
 
 class Volume(Struct, rename="camel", gc=False, omit_defaults=True):
@@ -88,6 +89,7 @@ class Spec(Struct, rename="camel", gc=False, omit_defaults=True):
     overhead: Raw = NONE
     resources: Raw = NONE
     host_network: bool | None = None
+    host_users: bool | None = None
     scheduling_gates: Raw = NONE
     resource_claims: Raw = NONE
 

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct, json
 from teamspawner.cluster import wire
 from teamspawner.cluster.binary import BinaryPods
 from teamspawner.cluster.decode import decode_pod
+from teamspawner.cluster.form import STEP, Event, Form, HalfError
 from teamspawner.cluster.kinds import RareError
 from teamspawner.cluster.others import OTHERS
 from teamspawner.cluster.quick import (
@@ -26,10 +27,6 @@ from teamspawner.cluster.reading import ObjectError
 from teamspawner.cluster.receive import (
     HEADED,
     RAW_PAGE,
-    STEP,
-    Event,
-    Form,
-    HalfError,
     Head,
     Identity,
     Receiver,

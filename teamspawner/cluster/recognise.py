@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from msgspec import MsgspecError, Raw, Struct, json
 
-from teamspawner.capacity import objects
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, PodRecord, decode_pod, is_judged
@@ -100,14 +99,14 @@ class Recogniser:
             kind, sample.spec, sample.status, meta.owner_references, meta.annotations
         )
 
-    def bound(self, raw: Raw) -> tuple[str, objects.Pod] | None:
+    def bound(self, raw: Raw) -> tuple[str, Kind] | None:
         """Return where a bound, unfinished pod is, and what it weighs; None: read it in full."""
         try:
             found = _quick_pod.decode(raw)
             meta, node = found.metadata, found.spec.node_name
             if meta is None or not meta.name or not node or found.status.phase in FINISHED:
                 return None
-            return node, self.kind(found, bytes(meta.labels)).pod
+            return node, self.kind(found, bytes(meta.labels))
         except (RareError, ObjectError, MsgspecError):  # reading it in full tells what is wrong
             return None
 

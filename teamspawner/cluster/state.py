@@ -203,8 +203,8 @@ class State:
             node = Node(name) if unread == "nodes" else self._nodes.get(name)
             self._note_stranded(name, seen=node is not None)
             if node is not None:
-                state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node)
-                self._states[name] = replace(state, unread=unread) if unread else state
+                state = self.pods.loads.get(name, _NOTHING_ON_IT).state(node, unread)
+                self._states[name] = state
                 self._moved += _keeps_away_anew(before, state)
             elif self._states.pop(name, None) is None:
                 continue  # pods on a node that is not seen take no room

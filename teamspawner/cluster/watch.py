@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
 import weakref
 from dataclasses import replace
 from datetime import datetime
-
-import aiohttp
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.capacity.rules import Rules
@@ -19,13 +16,16 @@ from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.follow import Follower
 from teamspawner.cluster.pods import OurPod
 from teamspawner.cluster.receivers import PolicyReceiver, receiver_for
+from teamspawner.cluster.scheduler import SchedulerFinder
 from teamspawner.cluster.source import FIRST, KINDS, POLICIES, Settings, Source
 from teamspawner.cluster.state import State
 from teamspawner.cluster.status import Clock, KindStatus, Status
+from teamspawner.errors import ClusterError
 
 __all__ = ["Watcher", "for_loop"]
 
-_TAG = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
+_AT_ONCE = 200
+"""Nodes brought up to date in one turn: well under a millisecond."""
 
 
 class Watcher:
@@ -52,21 +52,21 @@ class Watcher:
         log: logging.Logger | None = None,
     ) -> None:
         self._connection = connection
-        self._given = rules
         self._namespace = namespace
         self._settings = settings or Settings()
         self._kinds = kinds
         self._log = log or logging.getLogger("teamspawner.watch")
         self._state = State(rules or Rules())
         self._followers: dict[str, Follower] = {}
-        self._session: aiohttp.ClientSession | None = None
         self._news = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._clock = Clock()
         self._no_way = ""
         self._told = -1
-        self._versioned = False
+        self._scheduler: SchedulerFinder | None = None
+        if rules is None:
+            self._scheduler = SchedulerFinder(self._state, namespace, self._recount, self._log)
 
     # --- life ---------------------------------------------------------------------------
 
@@ -74,10 +74,6 @@ class Watcher:
         """Begin to watch, in the running loop; calling it again does nothing."""
         if self._main is None:
             self._main = asyncio.create_task(self._run(), name="teamspawner watch")
-
-    async def start(self) -> None:
-        """Begin to watch; returns at once. Calling it again does nothing."""
-        self.begin()
 
     async def stop(self) -> None:
         """End all tasks and connections."""
@@ -194,9 +190,8 @@ class Watcher:
     async def _run(self) -> None:
         connection = await self._connect()
         async with connection.session() as session:
-            self._session = session
-            if self._given is None:
-                await self._find_scheduler()
+            if self._scheduler is not None:
+                await self._scheduler.ask(connection, session)
             for kind in self._kinds:
                 receiver = receiver_for(kind, self._state, self._tell)
                 self._followers[kind] = Follower(
@@ -213,8 +208,9 @@ class Watcher:
                 for kind, follower in self._followers.items():
                     group.create_task(self._follow(kind, follower), name=f"watch {kind}")
                 group.create_task(self._keep_house(), name="watch housekeeping")
-                if self._given is None:
-                    group.create_task(self._keep_version(), name="watch version")
+                if self._scheduler is not None:
+                    asking = self._scheduler.keep_asking(connection, session)
+                    group.create_task(asking, name="watch version")
 
     def _source(self, kind: str) -> Source:
         source = KINDS[kind]
@@ -235,8 +231,6 @@ class Watcher:
         await follower.run()
 
     async def _connect(self) -> Connection:
-        from teamspawner.errors import ClusterError
-
         wait = 1.0
         while self._connection is None:
             try:
@@ -251,55 +245,22 @@ class Watcher:
         return self._connection
 
     async def _keep_house(self) -> None:
-        """Keep snapshots cheap while much changes, and follow an upgrade of the scheduler."""
+        """Keep snapshots cheap while much changes, and follow an upgrade of the hub's scheduler."""
         while True:
             await asyncio.sleep(0.05)
             # During a first list it would be done again and again.
             if all(self._followers[k].synced.is_set() for k in FIRST if k in self._followers):
                 self._state.settle(_AT_ONCE)
-            found = _TAG.search(self._state.user_scheduler(self._namespace))
-            if self._given is None and found is not None:
-                self._adopt(Rules.for_version(found[1]))
+            if self._scheduler is not None:
+                self._scheduler.look()
 
-    async def _keep_version(self) -> None:
-        """Ask again for the server's version until it is known; an old hub meets new servers."""
-        while True:
-            await asyncio.sleep(5 if not self._versioned else 600)
-            if not self._state.pods.schedulers:
-                await self._find_scheduler()
-
-    def _adopt(self, rules: Rules) -> None:
-        """Judge for another version; another way of counting needs all pods again."""
-        if rules.minor == self._state.rules.minor:
-            return
-        self._log.info("Judging for kube-scheduler 1.%d", rules.minor)
-        self._state.count_by(rules)
+    def _recount(self) -> None:
+        """Take all pods in again."""
         if "pods" in self._followers:
             self._followers["pods"].again()
 
-    async def _find_scheduler(self) -> None:
-        """Ask for the server's version; a scheduler of the hub's own is met among the pods."""
-        assert self._session is not None
-        assert self._connection is not None
-        connection = self._connection
-        try:
-            options = await connection.request_options()
-            timeout = aiohttp.ClientTimeout(total=5)
-            async with self._session.get(
-                f"{connection.base}/version", timeout=timeout, **options
-            ) as answer:
-                found = await answer.json(content_type=None)
-            self._adopt(Rules.for_version(str(found.get("gitVersion", ""))))
-            self._versioned = True
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
-            self._log.info("The scheduler's version is not known (%s); taken as usual", error)
-
     def _tell(self, sentence: str) -> None:
         self._log.warning("%s", sentence[:1].upper() + sentence[1:])
-
-
-_AT_ONCE = 200
-"""Nodes brought up to date in one turn: well under a millisecond."""
 
 
 def _status_of(follower: Follower) -> KindStatus:

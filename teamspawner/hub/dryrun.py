@@ -28,6 +28,8 @@ KEPT_BLIND_S = 10.0
 """How long an answer is kept when quotas cannot be read, so changes go unseen."""
 NO_RIGHT_S = 300.0
 TIMEOUT_S = 1.0
+MOST = 1024
+"""How many answers are kept, some 10 kB each, should hardly any two people's pods be alike."""
 AWAY_S = 5.0
 """How long nothing is asked after no answer came, so that pages stay quick."""
 _PERSONAL = frozenset({"env", "args", "command", "volumeMounts", "workingDir"})
@@ -68,6 +70,7 @@ class DryRun:
         api: A kubernetes_asyncio ``CoreV1Api``.
         mark: Changes whenever a quota or limit changes; None while those are not seen.
         clock: Seconds, monotonic.
+        most: How many answers are kept.
     """
 
     def __init__(
@@ -75,11 +78,13 @@ class DryRun:
         api: Any,
         mark: Callable[[], object],
         clock: Callable[[], float] = time.monotonic,
+        most: int = MOST,
     ) -> None:
         self._api = api
         self._clock = clock
         self._answers: dict[tuple[str, str], tuple[float, object, Answer]] = {}
         self._mark = mark
+        self._most = most
         self._barred_until = 0.0
 
     @property
@@ -114,9 +119,10 @@ class DryRun:
             return kept[2]
         answer = await self._ask(namespace, pod)
         if answer.outcome != Outcome.NOT_ASKED:
-            self._forget(now)
             lasts = KEPT_BLIND_S if mark is None else KEPT_S
-            self._answers[key] = (now + lasts, mark, answer)
+            self._answers.pop(key, None)
+            self._answers[key] = (now + lasts, mark, answer)  # at the end: the oldest come first
+            self._forget(now)
         return answer
 
     async def _ask(self, namespace: str, pod: Mapping[str, Any]) -> Answer:
@@ -160,8 +166,11 @@ class DryRun:
         return Answer(Outcome.INVALID, detail=message)
 
     def _forget(self, now: float) -> None:
-        for key in [key for key, kept in self._answers.items() if now >= kept[0]]:
-            del self._answers[key]
+        """Forget the oldest answers, as far as their time is up or there are too many."""
+        while now >= self._answers[oldest := next(iter(self._answers))][0] or (
+            len(self._answers) > self._most
+        ):
+            del self._answers[oldest]
 
 
 def _pod_in(body: bytes) -> Mapping[str, Any] | None:

@@ -6,7 +6,6 @@ from the same desk.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from teamspawner.hub import metrics
 from teamspawner.hub.devices import check
 from teamspawner.hub.known import UNLISTED, Known
 from teamspawner.hub.listings import Listings
+from teamspawner.hub.place import Place
 from teamspawner.hub.quiet import OpenPage
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.truth import compare
@@ -26,8 +26,8 @@ from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.alternatives import and_nearest
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
-from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.model import Alternative, Choice, Listing, Person
 from teamspawner.offers.reservations import Reservation
 from teamspawner.offers.scene import Leftover
@@ -54,7 +54,7 @@ class Gate:
     Attributes:
         wait_s: How long the start under way may wait for room, in seconds.
         linked: What a link asked for that only a click may start; None without one.
-        token: Marks the pod of the newest start, as its label ``teamspawner/start``.
+        place: What the newest start has reserved.
         choice: What the start under way was let pass with; None without one.
     """
 
@@ -62,7 +62,7 @@ class Gate:
         self._spawner = spawner
         self._known = Known(spawner)
         self._listings = Listings(spawner, self._known)
-        self.token = ""
+        self.place = Place(spawner, self._known.shared)
         self._foretold: Verdict | None = None
         self.choice: Choice | None = None
         self.wait_s = 0.0
@@ -185,21 +185,21 @@ class Gate:
 
     def _reserve(self, choice: Choice, candidate: Candidate, person: Person) -> Choice:
         shared = self._known.shared()
-        self.token = secrets.token_hex(8)
-        shared.ledger.reserve(
+        token = self.place.new_token()
+        self.place.reserve(
             Reservation(
-                token=self.token,
+                token=token,
                 person=person.label,
                 team=choice.team,
                 requests=candidate.pod.spec.requests,
                 devices=sum(_devices(choice, candidate).values()),
                 candidate=candidate,
-                until=shared.now() + self._spawner.start_timeout + KEPT_AFTER_START_S,
+                until=shared.now() + self.longest_s() + KEPT_AFTER_START_S,
             )
         )
         return replace(
             choice,
-            labels={**choice.labels, START_LABEL: self.token},
+            labels={**choice.labels, START_LABEL: token},
             devices=_devices(choice, candidate),
         )
 
@@ -250,28 +250,24 @@ class Gate:
 
     async def _nearest(self, choice: Choice) -> Alternative | None:
         """The nearest to a choice, as if what its start holds were given back already."""
-        shared, person = self._known.shared(), self._known.person()
-        shared.ledger.release(self.token)
+        shared, person, token = self._known.shared(), self._known.person(), self.place.token
         desk, profiles = shared.desk(self._spawner), await self._known.profiles()
         plan = desk.plan(person, self._known.scene(profiles))
         await self._listings.prepare(plan, profiles)
-        scene = replace(self._known.scene(profiles), leftover=Leftover(self.token))
+        scene = self._known.scene(profiles)
+        others = tuple(held for held in scene.held if held.token != token)
+        scene = replace(scene, held=others, leftover=Leftover(token))
         return desk.nearest(person, choice, scene)
 
-    def ended(self, *, well: bool) -> None:
-        """A start is over; its place is kept until the pod is seen, or given back at once."""
-        if not well:
-            self.forget()
-
     def forget(self) -> None:
-        """Give back what is reserved: the start failed, or the server has stopped."""
-        self._known.shared().ledger.release(self.token)
+        """JupyterHub has done with the server: the start failed, or the server has stopped."""
+        self.place.give_back()
         self.choice, self._foretold = None, None
 
     def is_newest(self, pod: Mapping[str, Any]) -> bool:
         """Whether a pod is of the newest start; one without the label may be."""
         labels = pod["metadata"].get("labels") or {}
-        return bool(labels.get(START_LABEL, self.token) == self.token)
+        return bool(labels.get(START_LABEL, self.place.token) == self.place.token)
 
     def is_node(self, word: str) -> bool:
         """Whether a word is the name of a node."""

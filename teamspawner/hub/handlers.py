@@ -133,14 +133,19 @@ class OffersHandler(APIHandler):
         if user is None or (server_name and server_name not in user.orm_spawners):
             raise web.HTTPError(404, "There is no such server.")
         spawner = user.spawners[server_name]
-        if not spawner.pending:
-            # who asks decides what an admin's bypass shows; JupyterHub's own page sets it too,
-            # and leaves it set
-            spawner.handler = self
         ask = getattr(spawner, "listing", None)
         if ask is None:
             raise web.HTTPError(404, "This hub's servers are not started by TeamSpawner.")
-        listing: Listing = await ask()
+        before = spawner.handler
+        if not spawner.pending:
+            # who asks decides what an admin's bypass shows, as on JupyterHub's own page
+            spawner.handler = self
+        try:
+            listing: Listing = await ask()
+        finally:
+            if spawner.handler is self:
+                # an answered request would stay for as long as the hub knows its person
+                spawner.handler = None if before is None or before._finished else before
         return listing
 
     def _owner(self, name: str) -> Any:

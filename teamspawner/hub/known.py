@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import asyncio
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -13,7 +16,7 @@ from teamspawner.hub.culling import default_times
 from teamspawner.hub.home import with_home
 from teamspawner.hub.leftover import leftover_of
 from teamspawner.hub.once import is_news
-from teamspawner.hub.pods import Pods
+from teamspawner.hub.pods import KEPT_S, Pods
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared, shared_by
 from teamspawner.map.groups import is_member
@@ -27,19 +30,28 @@ __all__ = ["UNLISTED", "Known"]
 
 UNLISTED = "A part of what may be started cannot be listed now; tell the people who run this hub."
 """For the page, and for who asks for what may be in that part."""
+LET_GO_S = 1.5 * KEPT_S
+"""After so long without a question the pods of a person's choices are too old to be used again."""
 
 
 class Known:
     """Gathers what one decision is made from, anew for each decision.
 
+    Args:
+        spawner: Whose person it is.
+        clock: Seconds, monotonic.
+
     Attributes:
         unlisted: Whether the admin's own profiles could not be listed when last asked for.
     """
 
-    def __init__(self, spawner: Any) -> None:
+    def __init__(self, spawner: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._spawner = spawner
+        self._clock = clock
         self.unlisted = False
         self._pods: Pods | None = None
+        self._asked = 0.0
+        self._watched = False
 
     def scene(self, profiles: list[dict[str, Any]] | None) -> Scene:
         """Everything as it is at this moment."""
@@ -52,7 +64,7 @@ class Known:
             pod_for=self.pod_for,
             warm=self.warm,
             place=shared.index.place,
-            held=shared.ledger.held,
+            held=shared.ledger.besides(f"{spawner.namespace}/{spawner.pod_name}"),
             stale=shared.stale,
             profiles=profiles,
             cull=default_times(),
@@ -142,10 +154,32 @@ class Known:
     def shapes(self) -> Pods:
         """The pods of this spawner's choices; made anew when another scheduler is spoken for."""
         shared = self.shared()
+        self._asked = self._clock()
+        if not self._watched:
+            self._watched = True
+            _let_go_later(self)
         if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules, shared.alike)
         return self._pods
+
+    def let_go(self) -> None:
+        """Give up pods that nobody has asked for of late: most people have closed the page."""
+        if self._clock() - self._asked < LET_GO_S:
+            _let_go_later(self)
+        else:
+            self._pods, self._watched = None, False
+
+
+def _let_go_later(known: Known) -> None:
+    """Have ``let_go`` called, unless whose it is has gone by then."""
+    asyncio.get_running_loop().call_later(LET_GO_S, _let_go, weakref.ref(known))
+
+
+def _let_go(known: weakref.ref[Known]) -> None:
+    found = known()
+    if found is not None:
+        found.let_go()
 
 
 def _as_list(found: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 They live on the default registry and so appear on ``/hub/metrics``, under
 JupyterHub's own prefix; no port is opened here. Labels take only keys of the map
-and labels of nodes, never what a person typed, so their number stays bounded.
+and labels of nodes, never what a person typed; those of tiers and models that were not
+wanted for long are taken away.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from teamspawner.offers.model import Offer
 SUBSYSTEM = "teamspawner"
 Sample = tuple[tuple[str, ...], float]
 WANTED = ("tier", "model", "team")
+_Wanted = tuple[str, str, str]
+_Series = tuple[Counter, tuple[str, ...]]
+UNWANTED_S = 86_400.0
+"""How long the series of a tier, model and team stay that nobody has wanted."""
+MOST = 4096
+"""How many tiers, models and teams have series, about 10 kB each."""
 LACKING = ("busy", "cap", "quota", "never", "unknown")
 """Reasons that mean "wanted and got none"; their series exist from the first page on."""
 
@@ -85,6 +92,49 @@ class Seen:
     free: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
+class Used:
+    """Takes away the series of what nobody has wanted for long.
+
+    A map is edited and machines come and go for as long as the hub runs. Every tier, model
+    and team that there ever was would stay, here and in each scrape. A series that comes
+    back begins at zero, as after a restart of the hub.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at: dict[_Wanted, float] = {}
+        self._series: dict[_Wanted, set[_Series]] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def note(self, wanted: _Wanted, counter: Counter, labels: tuple[str, ...]) -> None:
+        """Note that a series was used, and take away those of what was not wanted for long.
+
+        Args:
+            wanted: Tier, model and team.
+            counter: What counts.
+            labels: Of the series.
+        """
+        now = self._clock()
+        self._at.pop(wanted, None)
+        self._at[wanted] = now  # at the end: what was not wanted for longest comes first
+        self._series.setdefault(wanted, set()).add((counter, labels))
+        while now - self._at[first := next(iter(self._at))] > UNWANTED_S or len(self) > MOST:
+            del self._at[first]
+            for used, values in self._series.pop(first):
+                used.remove(*values)
+            for reason in LACKING:
+                REFUSALS.remove(reason, *first)
+
+
+_USED = Used()
+"""Of this process, as the counters are."""
+
+
 def offered(offers: Iterable[Offer]) -> None:
     """Count the offers of one page, and let their refusals be counted from zero.
 
@@ -96,11 +146,14 @@ def offered(offers: Iterable[Offer]) -> None:
         OFFERS.labels(*wanted, offer.verdict.status.value).inc()
         for reason in LACKING:
             REFUSALS.labels(reason, *wanted)
+        _USED.note(wanted, OFFERS, (*wanted, offer.verdict.status.value))
 
 
 def started(tier: str, model: str | None, team: str | None) -> None:
     """Count a start that the gate let pass."""
-    STARTS.labels(tier, model or "", team or "").inc()
+    wanted = (tier, model or "", team or "")
+    STARTS.labels(*wanted).inc()
+    _USED.note(wanted, STARTS, wanted)
 
 
 def refused(reason: str, tier: str = "", model: str | None = None, team: str | None = None) -> None:
@@ -113,7 +166,9 @@ def refused(reason: str, tier: str = "", model: str | None = None, team: str | N
         model: The label's value, None without accelerator.
         team: The team charged, None when none was.
     """
-    REFUSALS.labels(reason, tier, model or "", team or "").inc()
+    wanted = (tier, model or "", team or "")
+    REFUSALS.labels(reason, *wanted).inc()
+    _USED.note(wanted, REFUSALS, (reason, *wanted))
 
 
 def compared(foretold: str, cause: str = "", *, agreed: bool) -> None:

@@ -19,7 +19,7 @@ try:
 except ImportError:  # JupyterHub 5
     SpawnException = None
 
-__all__ = ["Refusal", "leave_failure_count"]
+__all__ = ["Refusal", "bare", "leave_failure_count"]
 
 
 class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc] # one of two bases
@@ -67,6 +67,21 @@ class Refusal(SpawnException or web.HTTPError):  # type: ignore[misc] # one of t
         refusal = cls(error.status, error.reason, error.sentence)
         refusal.wanted = error.wanted
         return refusal
+
+
+def bare(error: BaseException | None) -> None:
+    """Let go of where an error was raised, and of all errors that led to it.
+
+    JupyterHub keeps the error of a failed start until the next start of that server (its
+    pages show it), and a traceback keeps all that was at hand where it was raised: the pods
+    of every choice, and the cluster as it was at that moment. So a refusal goes without.
+    """
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None:
+            waiting += (each.__cause__, each.__context__)
+            each.__cause__ = each.__context__ = each.__traceback__ = None
 
 
 class _Starting(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -17,12 +16,14 @@ from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.alike import Alike
+from teamspawner.hub.collecting import give_back, hold_back
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.holdings import Holdings
+from teamspawner.hub.remains import Remains
 from teamspawner.hub.source import Held, MapSource
 from teamspawner.hub.turns import Turns
-from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.reservations import Ledger
 
 __all__ = ["Shared", "shared_by"]
@@ -36,7 +37,8 @@ class Shared:
     """Shared by every spawner of one event loop.
 
     Attributes:
-        ledger: The starts under way whose pods are not seen yet.
+        ledger: The starts whose pods are not seen yet.
+        remains: Looks after pods that nobody waits for any more.
         watcher: The cluster.
         dry_run: Asks the API server about pods, and remembers.
         turns: Cuts work that is long on a large cluster.
@@ -45,10 +47,9 @@ class Shared:
     """
 
     def __init__(self, spawner: Any) -> None:
-        # The hub's own code and objects stay. The garbage collector would walk all of them
-        # in one go, again and again, while the cluster is listed.
-        gc.freeze()
+        hold_back()
         self.ledger = Ledger()
+        self.remains = Remains(self.ledger, self.settle)
         self.turns = Turns()
         self.holdings = Holdings()
         self.alike = Alike(self.turns)
@@ -82,7 +83,7 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
         if not self._settled and self.watcher.status().synced:
             self._settled = True
-            gc.freeze()  # and the cluster stays
+            give_back()
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -97,11 +98,14 @@ class Shared:
         return age_s is not None and age_s > self._stale_after
 
     def settle(self) -> None:
-        """End the reservations whose pods are seen, and those whose time is up."""
+        """End the reservations whose pods are seen, and those whose time is up.
+
+        The time is that of the last news from the cluster; the hub's own before there was any.
+        """
         if len(self.ledger):
             pods = self.watcher.ours()
             self.ledger.seen({pod.labels.get(START_LABEL, "") for pod in pods})
-            self.ledger.expire(self.now())
+            self.ledger.expire(self.now() - (self.watcher.age_s() or 0.0))
 
     def _policy(self) -> object:
         """Changes with every quota and limit; None while they are not seen."""

@@ -21,7 +21,7 @@ from teamspawner.hub import progress
 from teamspawner.hub.interrupted import answer_interrupted
 from teamspawner.hub.quiet import quieten
 from teamspawner.hub.race import Look, Patience, race
-from teamspawner.hub.refusal import Refusal, leave_failure_count
+from teamspawner.hub.refusal import Refusal, bare, leave_failure_count
 from teamspawner.hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +118,10 @@ class TeamSpawner(Settings, KubeSpawner):
         self.before_choice = {"start_timeout": self.start_timeout}
         self.start_timeout = int(self.gate.longest_s() + TIMEOUT_MARGIN_S)
         inner = super().start()
-        return asyncio.ensure_future(self._race(inner))
+        racing = asyncio.ensure_future(self._race(inner))
+        # cancelled before its first step it runs nothing, and would leave the inner one alone
+        racing.add_done_callback(lambda _: inner.cancel())
+        return racing
 
     async def _race(self, inner: asyncio.Future[str]) -> str:
         well = False
@@ -129,14 +132,16 @@ class TeamSpawner(Settings, KubeSpawner):
             leave_failure_count(self)
             if refusal.status_code in NOT_KEPT:
                 # JupyterHub stores options before anybody has looked at them
-                self.orm_spawner.user_options = {}
+                self.user_options = self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
+            bare(refusal)
+            bare(_error_of(inner))
             raise
         except asyncio.CancelledError:
             answer_interrupted(self.handler)
             raise
         finally:
-            self.gate.ended(well=well)
+            self.gate.place.ended(well=well)
         return address
 
     async def _address(self, inner: asyncio.Future[str]) -> str:
@@ -221,8 +226,8 @@ class TeamSpawner(Settings, KubeSpawner):
         # KubeSpawner logs the whole manifest, with the server's token, when the API refuses
         pod.to_str = lambda: f"pod {pod.metadata.name}"
         self.nothing_made = False
-        made: bool = await super()._make_create_pod_request(pod, request_timeout)
-        return made
+        request = super()._make_create_pod_request(pod, request_timeout)
+        return await self.gate.place.take(self.namespace, pod.metadata.name, request)
 
     async def _start_reflector(
         self,
@@ -271,6 +276,7 @@ class TeamSpawner(Settings, KubeSpawner):
         6.1.1), and its pod would run on with nobody to stop it. What is left of a start that
         failed is not asked for again: its person waits for the answer.
         """
+        self.gate.place.stopping()
         wait, until = 1.0, time.monotonic() + STOP_TRIED_S
         while True:
             try:
@@ -287,6 +293,7 @@ class TeamSpawner(Settings, KubeSpawner):
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, 10.0)
             else:
+                self.gate.place.stopped()
                 return
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
@@ -311,6 +318,11 @@ class TeamSpawner(Settings, KubeSpawner):
         super().clear_state()
         self._chosen = {}
         self.gate.forget()
+
+
+def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
+    """What a future ended with; None when it was cancelled, or did not fail."""
+    return None if future.cancelled() or not future.done() else future.exception()
 
 
 def _nothing(_spawner: Any, _options: Any) -> None:

@@ -16,15 +16,9 @@ from teamspawner.capacity.objects import (
     VolumeUse,
 )
 from teamspawner.map import Map, Volume
+from teamspawner.offers.labels import TEAM_LABEL, TIER_LABEL, VARIANT_LABEL
 from teamspawner.offers.model import Choice
 from teamspawner.offers.variants import Found, Size, tolerations_of
-
-TIER_LABEL = "teamspawner/tier"
-TEAM_LABEL = "teamspawner/team"
-VARIANT_LABEL = "teamspawner/variant"
-START_LABEL = "teamspawner/start"
-"""On a pod: the token of the reservation it was started under."""
-USER_LABEL = "hub.jupyter.org/username"
 
 _ADMISSION = tuple(
     Toleration(f"node.kubernetes.io/{key}", "Exists", "", "NoExecute")

@@ -95,7 +95,10 @@ class Starting:
         self._known.pop(name, None)
         self._lacking.pop(name, None)
         if known is not None and known.group is not None:
-            self._groups[known.group].pop(name, None)
+            members = self._groups[known.group]
+            members.pop(name, None)
+            if not members:
+                del self._groups[known.group]
 
     def _file(self, node: Node) -> None:
         """Note what a node lacks, or keep it with its group, as one to take for a template."""

@@ -62,7 +62,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await self._watcher.start()
+        self._watcher.begin()
         waiting = asyncio.ensure_future(self._waiting.run())
         try:
             await self._waiting.synced.wait()

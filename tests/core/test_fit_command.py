@@ -142,7 +142,7 @@ def test_a_typed_list_is_a_dump_too(run):
 
 def test_kinds_that_are_not_known_are_passed_over(run):
     other = {"apiVersion": "example.com/v1", "kind": "Rocket", "metadata": {"name": "x"}}
-    assert run(pod(cpu=1), a_list(node("a"), other, {"metadata": {"name": "kindless"}}))[0] == 0
+    assert run(pod(cpu=1), a_list(node("a"), other))[0] == 0
 
 
 def test_an_odd_object_is_left_out_and_told(run):

@@ -96,6 +96,86 @@ def test_a_reservation_ends_once():
     assert not ledger.release("a")
 
 
+def in_doubt(*pods):
+    """A ledger with a start for each of these pods, which may be there, over."""
+    ledger = Ledger()
+    for pod in pods:
+        ledger.reserve(Reservation(f"of {pod}", "x", "t", until=10.0))
+        ledger.asked_for(f"of {pod}", pod)
+        ledger.over(f"of {pod}")
+    return ledger
+
+
+def test_a_start_that_is_over_gives_its_place_back_when_it_never_asked_for_a_pod():
+    ledger = Ledger()
+    ledger.reserve(Reservation("a", "x", "t"))
+    assert not ledger.over("a")
+    assert "a" not in ledger
+
+
+def test_a_start_that_is_over_gives_its_place_back_when_its_pod_was_not_made_after_all():
+    ledger = Ledger()
+    ledger.reserve(Reservation("a", "x", "t"))
+    ledger.asked_for("a", "hub/p")
+    ledger.asked_for("a", "")
+    assert not ledger.over("a")
+    assert "a" not in ledger
+
+
+def test_a_start_that_is_over_keeps_its_place_while_its_pod_may_be_there():
+    ledger = in_doubt("hub/p")
+    assert ledger.over("of hub/p")
+    assert len(ledger) == 1
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda ledger: ledger.seen({"of hub/p"}),
+        lambda ledger: ledger.release("of hub/p"),
+        lambda ledger: ledger.made("another", "hub/p"),
+        lambda ledger: ledger.expire(10.0),
+    ],
+    ids=["seen", "known-to-be-gone", "its-name-is-another's", "its-time-is-up"],
+)
+def test_a_place_in_doubt_ends(end):
+    ledger = in_doubt("hub/p")
+    end(ledger)
+    assert not len(ledger)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda ledger: ledger.seen({"another"}),
+        lambda ledger: ledger.release("another"),
+        lambda ledger: ledger.made("of hub/p", "hub/p"),
+        lambda ledger: ledger.made("another", "elsewhere/p"),
+        lambda ledger: ledger.expire(9.9),
+        lambda ledger: ledger.asked_for("another", "hub/p"),
+        lambda ledger: ledger.over("another"),
+    ],
+    ids=["seen", "released", "made-itself", "namesake", "early", "asked-for", "over"],
+)
+def test_what_is_known_of_another_start_ends_no_place(end):
+    ledger = in_doubt("hub/p")
+    end(ledger)
+    assert [each.token for each in ledger.held] == ["of hub/p"]
+
+
+def test_what_a_start_that_is_over_may_have_left_is_left_out_for_who_replaces_it():
+    ledger = in_doubt("hub/p", "hub/q")
+    assert [each.pod for each in ledger.besides("hub/p")] == ["hub/q"]
+    assert [each.pod for each in ledger.besides("hub/r")] == ["hub/p", "hub/q"]
+
+
+def test_a_start_under_way_is_left_out_for_nobody():
+    ledger = Ledger()
+    ledger.reserve(Reservation("a", "x", "t"))
+    ledger.asked_for("a", "hub/p")
+    assert len(ledger.besides("hub/p")) == 1
+
+
 def test_a_token_used_again_holds_one_place():
     ledger = Ledger()
     for _ in range(2):

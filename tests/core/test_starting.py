@@ -7,7 +7,7 @@ import pytest
 from teamspawner.capacity.objects import Candidate
 from teamspawner.capacity.verdict import Status
 from teamspawner.cluster.decode import decode_node
-from teamspawner.offers.starting import STARTS_WITHIN
+from teamspawner.offers.starting import STARTS_WITHIN, Starting
 from tests.core.offering import (
     A100,
     GIB,
@@ -336,3 +336,14 @@ def test_a_machine_with_fewer_devices_than_its_group_has_them_all():
 def test_the_time_a_node_registered_is_read(text, expected):
     node = decode_node({"metadata": {"name": "n", "creationTimestamp": text}})
     assert node.created == expected
+
+
+def test_groups_of_machines_that_came_and_went_are_forgotten():
+    followed = Starting()
+    for number in range(50):
+        group = {"eks.amazonaws.com/nodegroup": f"group-{number}"}
+        node = a_node(f"n{number}", labels=group, devices={GPU: 1})
+        followed.follow([node.name], {node.name: a_state(node)})
+        assert followed._groups
+        followed.follow([node.name], {})
+    assert not followed._groups

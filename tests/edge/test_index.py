@@ -170,6 +170,16 @@ def test_whom_a_pod_keeps_away_goes_by_their_labels():
         assert small.ask(a_pod("a", node="", labels={"app": "x"})).status is Status.BUSY
 
 
+def test_where_namespaces_are_not_seen_it_is_unknown_of_those_whom_a_pod_may_keep_away():
+    small = Small()
+    small.tell(a_node(labels={"kubernetes.io/hostname": "n1"}))
+    small.tell(keeps_away({"shy": "no"}))
+    small.state.lost("namespaces")
+    for _ in range(2):
+        assert small.ask(a_pod("b", node="", labels={"app": "y"})).status is Status.FITS_NOW
+        assert small.ask(a_pod("a", node="", labels={"app": "x"})).status is Status.UNKNOWN
+
+
 def test_a_pod_does_not_stand_in_its_own_way_where_a_place_is_promised_to_it():
     small = Small()
     small.tell(a_node())

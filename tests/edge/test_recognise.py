@@ -136,6 +136,24 @@ def test_the_sum_of_requests_is_that_of_the_pods(name, way):
     assert {k: v for k, v in state.used.items() if v} == {k: 2 * v for k, v in asked.items() if v}
 
 
+RULED = {"restartPolicyRules": [{"action": "RestartAllContainers"}]}
+WAITING = {
+    "plain": labelled(),
+    "restarting as a whole": pod(spec={"containers": [{"name": "main", **RULED}]}),
+    "on the host with users of its own": pod(spec={"hostNetwork": True, "hostUsers": False}),
+    "gated": pod(spec={"schedulingGates": [{"name": "example.com/gate"}]}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", WAITING)
+def test_a_pod_that_waits_asks_for_what_it_does_when_read_in_full(name, way):
+    given = copy.deepcopy(WAITING[name])
+    given["metadata"]["uid"] = "1"
+    (found,) = told(way, given).snapshot(None).waiting
+    assert found == decode_pod(given, RULES).candidate()
+
+
 @pytest.mark.parametrize("way", ["watched", "watched in protobuf"])
 def test_events_of_one_pod_are_taken_in_their_order(way):
     own_claim = bound("with a claim of its own", "1")

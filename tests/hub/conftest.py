@@ -19,6 +19,5 @@ async def cluster(tmp_path_factory):
     async with a_cluster(tmp_path_factory.mktemp("cluster")) as running:
         await running.add_node()
         yield running
-    # what hubs leave is collected here, and not during a test of others; they froze some of it
-    gc.unfreeze()
+    # what hubs leave is collected here, and not during a test of others
     gc.collect()

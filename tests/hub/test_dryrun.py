@@ -144,3 +144,23 @@ async def test_an_api_server_that_is_away_is_not_asked_again_at_once(cluster, as
 async def test_a_fault_of_the_api_server_decides_nothing(cluster, asker):
     cluster.server.faults.set("pods", Fault(status=500))
     assert await asker.ask(a_pod()) is Outcome.NOT_ASKED
+
+
+async def test_of_many_different_pods_the_answers_asked_for_last_are_kept(asker):
+    asker.run = DryRun(asker.run._api, lambda: "one", lambda: asker.now, most=2)
+    for cpu in ("1", "2", "1", "3"):
+        await asker.ask(a_pod(cpu=cpu))
+    assert asker.asked == 3
+    await asker.ask(a_pod(cpu="2"))
+    assert asker.asked == 3
+    await asker.ask(a_pod(cpu="1"))
+    assert asker.asked == 4
+
+
+async def test_an_answer_asked_for_anew_is_no_older_than_its_newest(asker):
+    asker.run = DryRun(asker.run._api, lambda: "one", lambda: asker.now, most=2)
+    for cpu, fresh in (("1", False), ("2", False), ("1", True), ("3", False)):
+        await asker.ask(a_pod(cpu=cpu), fresh=fresh)
+    asked = asker.asked
+    await asker.ask(a_pod(cpu="1"))
+    assert asker.asked == asked

@@ -121,3 +121,40 @@ def test_every_metric_has_a_sentence_of_help():
     names = [family for family in REGISTRY.collect() if "teamspawner" in family.name]
     assert len(names) == 10
     assert [family.name for family in names if not family.documentation.endswith(".")] == []
+
+
+def test_the_series_of_what_nobody_has_wanted_for_a_day_are_taken_away():
+    now = [0.0]
+    used, old, new = metrics.Used(lambda: now[0]), ("was-once", "", ""), ("is-now", "", "")
+    for wanted in (old, new):
+        metrics.STARTS.labels(*wanted).inc()
+        metrics.REFUSALS.labels("busy", *wanted).inc()
+    used.note(old, metrics.STARTS, old)
+    now[0] = metrics.UNWANTED_S + 1
+    used.note(new, metrics.STARTS, new)
+    gone, kept = ({"tier": wanted[0], "model": "", "team": ""} for wanted in (old, new))
+    assert (value("starts_total", **gone), value("starts_total", **kept)) == (None, 1)
+    assert value("refusals_total", reason="busy", **gone) is None
+    assert value("refusals_total", reason="busy", **kept) == 1
+    assert len(used) == 1
+
+
+def test_what_is_still_wanted_keeps_its_series_for_ever():
+    now = [0.0]
+    used, wanted = metrics.Used(lambda: now[0]), ("lasting", "", "")
+    metrics.STARTS.labels(*wanted).inc()
+    for day in range(5):
+        now[0] = day * metrics.UNWANTED_S
+        used.note(wanted, metrics.STARTS, wanted)
+    assert value("starts_total", tier="lasting", model="", team="") == 1
+
+
+def test_a_map_edited_ten_thousand_times_leaves_no_more_series_than_there_may_be():
+    for number in range(metrics.MOST + 50):
+        metrics.offered([an_offer(tier=f"edit-{number}")])
+    wanted = {"model": "A100", "team": "physics"}
+    assert value("offers_total", verdict="BUSY", tier="edit-0", **wanted) is None
+    assert value("refusals_total", reason="busy", tier="edit-0", **wanted) is None
+    assert value("offers_total", verdict="BUSY", tier=f"edit-{number}", **wanted) == 1
+    shown = {s.labels["tier"] for s in metrics.OFFERS.collect()[0].samples}
+    assert len(shown) <= metrics.MOST

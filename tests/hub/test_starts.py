@@ -327,11 +327,13 @@ async def test_who_waits_for_a_start_that_is_stopped_is_told_so(hub, cluster, by
     assert not await cluster.pods()
 
 
-async def test_what_was_there_at_the_first_look_is_left_alone_by_the_garbage_collector(hub):
+async def test_a_hub_makes_no_full_garbage_collections_until_its_cluster_is_seen(hub):
     await hub.someone("ada", "arts")
-    gc.unfreeze()
-    await Shared(hub.user("ada").spawner).synced()
-    assert gc.get_freeze_count() > 0
+    usual = gc.get_threshold()
+    shared = Shared(hub.user("ada").spawner)
+    assert gc.get_threshold()[2] > 1000 * usual[2]
+    await shared.synced()
+    assert gc.get_threshold() == usual
 
 
 async def test_a_look_at_a_running_server_gives_no_other_request_a_turn(hub):
