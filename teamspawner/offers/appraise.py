@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Resources, Snapshot
+from teamspawner.capacity.objects import Candidate, Resources
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
@@ -19,6 +19,7 @@ from teamspawner.offers.sentences import (
     STALE,
     UNREAD,
     Asked,
+    members_with,
     sentence,
 )
 
@@ -97,7 +98,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         device=device,
         count=requests.get(device, 0),
         name="GPU",
-        members=_members(moment.snapshot, device),
+        members=members_with(device, moment.snapshot),
         may_try=not device if lets is None else lets,
         when_busy_waits=moment.scene.own_waits,
     )
@@ -115,14 +116,6 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         nodes=_nodes(verdict),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
-    )
-
-
-def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
-    if snapshot is None or not device:
-        return frozenset()
-    return frozenset(
-        name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
     )
 
 

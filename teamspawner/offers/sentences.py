@@ -96,6 +96,15 @@ class Asked:
     when_busy_waits: bool = False
 
 
+def members_with(device: str, snapshot: Snapshot | None) -> frozenset[str]:
+    """Names of the nodes that have a device; none for an empty name or an unseen cluster."""
+    if snapshot is None or not device:
+        return frozenset()
+    return frozenset(
+        name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
+    )
+
+
 def sentence(
     verdict: Verdict, asked: Asked, snapshot: Snapshot | None, here: Here | None = None
 ) -> str:
