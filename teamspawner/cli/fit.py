@@ -18,7 +18,8 @@ from teamspawner.cli.refused import refusals
 from teamspawner.cli.words import UsageError, instant, tell
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.cluster.dump import utf8
-from teamspawner.offers.sentences import Asked, members_with, sentence
+from teamspawner.offers.asked import Asked, members_with
+from teamspawner.offers.sentences import sentence
 
 COMMAND = "fit"
 _NAMED = 8

@@ -8,20 +8,15 @@ from dataclasses import replace
 from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import Candidate, Resources
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.asked import Asked, members_with
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, caps_of
+from teamspawner.offers.causes import CAP, STALE, UNREAD
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.model import Choice, Offer
 from teamspawner.offers.moments import Moment
-from teamspawner.offers.sentences import (
-    CAP,
-    STALE,
-    UNREAD,
-    Asked,
-    members_with,
-    sentence,
-)
+from teamspawner.offers.sentences import sentence
 
 _MAY_START = frozenset(
     {
