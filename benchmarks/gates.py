@@ -90,7 +90,7 @@ def _of_modules(found: dict[str, Any]) -> list[Gate]:
         Gate(
             "listed and rendered against the stock form",
             page["stock"]["median_ms"] / page["page"]["median_ms"],
-            10,
+            5,
         ),
         Gate("L: longest step for a home", offers["home_zone_step_ms"], 15, "ms", least=False),
         Gate(

@@ -185,6 +185,10 @@ class Node:
     """When it registered, aware of its zone; None when not told. No rule of the scheduler asks."""
 
 
+_SCORED = ("cpu", "memory")
+"""What a scheduler scores a node by, by default (``NodeResourcesFit``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeState:
     """A node with what is on it now: pods bound and unfinished, and the sum of their requests."""
@@ -198,11 +202,23 @@ class NodeState:
     repelling: tuple[Pod, ...] = field(init=False, repr=False, compare=False)
     """The pods with required anti-affinity: they can keep others off this and other nodes."""
     _parts: Parts | None = field(init=False, repr=False, compare=False)
+    _fullness: float | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         repelling = tuple(pod for pod in self.pods if pod.spec.anti_affinity)
         object.__setattr__(self, "repelling", repelling)
         object.__setattr__(self, "_parts", None)
+        object.__setattr__(self, "_fullness", None)
+
+    @property
+    def fullness(self) -> float:
+        """How much of its cpu and memory is requested, as a mean fraction; reckoned once."""
+        if self._fullness is None:
+            pairs = ((self.used.get(n, 0), self.node.allocatable.get(n, 0)) for n in _SCORED)
+            shares = [used / total for used, total in pairs if total > 0]
+            object.__setattr__(self, "_fullness", sum(shares) / len(shares) if shares else 0.0)
+            assert self._fullness is not None
+        return self._fullness
 
     @property
     def parts(self) -> Parts:

@@ -37,7 +37,7 @@ def _place_one(snapshot: Snapshot, candidate: Candidate, rules: Rules) -> Snapsh
 def best_of(candidate: Candidate, fitting: Iterable[NodeState]) -> str:
     """Return the node, of those that take a pod, that its scheduler scores highest."""
     packs = candidate.pod.spec.scheduler_name.endswith("-user-scheduler")
-    best = min(fitting, key=lambda s: (-_fullness(s) if packs else _fullness(s), s.node.name))
+    best = min(fitting, key=lambda s: (-s.fullness if packs else s.fullness, s.node.name))
     return best.node.name
 
 
@@ -58,13 +58,3 @@ def take_off(snapshot: Snapshot, pod: Pod, node: str) -> Snapshot:
         used[name] = used.get(name, 0) - amount
     nodes = {**snapshot.nodes, node: replace(state, pods=pods, used=used)}
     return replace(snapshot, nodes=nodes, placed=snapshot.placed | {node})
-
-
-def _fullness(state: NodeState) -> float:
-    """Return how much of cpu and memory is requested, as a mean fraction."""
-    shares = [
-        state.used.get(name, 0) / total
-        for name in ("cpu", "memory")
-        if (total := state.node.allocatable.get(name, 0)) > 0
-    ]
-    return sum(shares) / len(shares) if shares else 0.0

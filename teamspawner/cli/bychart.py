@@ -15,7 +15,7 @@ from teamspawner.capacity.objects import Candidate, Pod, PodSpec, Resources, Tol
 from teamspawner.capacity.rules import Rules
 from teamspawner.cli.chartvalues import within
 from teamspawner.cluster.decode import ObjectError, candidate
-from teamspawner.offers.choices import cross_terms
+from teamspawner.offers.choices import cross_terms, is_of_tier
 from teamspawner.offers.model import Choice
 
 __all__ = ["CHART", "as_chart", "fault_of", "tolerated_by"]
@@ -98,7 +98,12 @@ def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, 
     node = {_REQUIRED: {"nodeSelectorTerms": terms}} if terms else {}
     near = within(single, "extraPodAffinity.required")
     apart = within(single, "extraPodAntiAffinity.required")
-    main = {"name": "notebook", "resources": {"requests": _amounts(spec.requests)}}
+    extra, requests = within(single, "extraResource"), _amounts(spec.requests)
+    resources = {
+        "requests": {**_kept(within(extra, "guarantees")), **requests},
+        "limits": _kept(within(extra, "limits")),
+    }
+    main = {"name": "notebook", "resources": resources}
     return {
         "metadata": {"namespace": pod.namespace, "labels": dict(pod.labels)},
         "spec": {
@@ -113,6 +118,12 @@ def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, 
             "priority": _priority(values),
         },
     }
+
+
+def _kept(extra: Any) -> dict[str, Any]:
+    """What every server gets beside what its tier owns; the hub leaves the latter out as well."""
+    found = extra.items() if isinstance(extra, Mapping) else ()
+    return {str(name): amount for name, amount in found if not is_of_tier(str(name))}
 
 
 def _blocker(single: Any) -> list[Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from teamspawner import units
 from teamspawner.capacity.accelerators import Device, devices_of
 from teamspawner.capacity.objects import Claim, Node, Snapshot, StorageClass
 from teamspawner.map import Map, Team, Tier, is_member
+from teamspawner.map.models import is_any_of
 
 Level = Literal["fault", "warning"]
 FAULT: Level = "fault"
@@ -132,7 +132,7 @@ def _of_tier(key: str, tier: Tier, nodes: list[Node], *, grows: bool) -> Iterato
 def _of_models(about: str, tier: Tier, nodes: Iterable[Node]) -> Iterator[Finding]:
     assert tier.gpu is not None
     devices = [device for node in nodes for device in devices_of(node)]
-    wanted = [d for d in devices if _is_any_of(d.model, tier.gpu.models)]
+    wanted = [d for d in devices if is_any_of([d.model], tier.gpu.models)]
     usable = [device for device in wanted if device.kind in tier.gpu.kinds]
     have = ", ".join(sorted({f"{d.model} ({d.kind})" for d in devices})) or "none"
     if not usable:
@@ -145,10 +145,6 @@ def _of_models(about: str, tier: Tier, nodes: Iterable[Node]) -> Iterator[Findin
         if count > most > 0:
             found = f"no node has {count} of its devices; the most is {most}"
             yield Finding(WARNING, about, found, f"take {count} out of gpu.counts")
-
-
-def _is_any_of(model: str, globs: Iterable[str]) -> bool:
-    return any(fnmatchcase(model.casefold(), glob.casefold()) for glob in globs)
 
 
 def _of_names(the_map: Map, nodes: list[Node]) -> Iterator[Finding]:

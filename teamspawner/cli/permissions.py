@@ -14,6 +14,7 @@ from teamspawner.cli.findings import FAULT, WARNING, Finding
 from teamspawner.cli.rights import FEATURES, USUAL
 from teamspawner.cluster.connect import Connection
 from teamspawner.errors import ClusterError
+from teamspawner.offers.amounts import listed
 
 WORDS = 300
 """The most characters that are kept of an answer that is none."""
@@ -139,12 +140,8 @@ def _spelled(rights: Iterable[Question]) -> str:
     resources: dict[tuple[str, str], list[str]] = {}
     for (resource, namespace), done in verbs.items():
         place = f"in {namespace}" if namespace else "in all namespaces"
-        resources.setdefault((_joined(done), place), []).append(resource)
-    return "; ".join(f"{done} {_joined(found)} {p}" for (done, p), found in resources.items())
-
-
-def _joined(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+        resources.setdefault((listed(done), place), []).append(resource)
+    return "; ".join(f"{done} {listed(found)} {p}" for (done, p), found in resources.items())
 
 
 def not_asked(error: ClusterError) -> Finding:

@@ -11,8 +11,8 @@ import aiohttp
 
 from teamspawner.cluster.binary import words_of
 from teamspawner.cluster.connect import Connection
+from teamspawner.cluster.form import Event
 from teamspawner.cluster.messages import QUICK
-from teamspawner.cluster.receive import Event
 from teamspawner.cluster.source import PROTOBUF, Settings, Source
 
 __all__ = ["WORDS", "AnsweredError", "GoneError", "accepted", "ask", "ended"]

@@ -15,18 +15,12 @@ from msgspec import json
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
 from teamspawner.cluster.decode import FINISHED, is_judged
+from teamspawner.cluster.form import INITIAL_END, LONGEST_EVENT, STEP, Event, HalfError
 from teamspawner.cluster.kinds import Kind, Kinds, RareError
 from teamspawner.cluster.messages import CUT, WHOLE, DecodeError, mapping, opened
 from teamspawner.cluster.quick import PageMeta
 from teamspawner.cluster.reading import ObjectError, read
-from teamspawner.cluster.receive import (
-    INITIAL_END,
-    LONGEST_EVENT,
-    STEP,
-    Event,
-    HalfError,
-    Receiver,
-)
+from teamspawner.cluster.receive import Receiver
 
 __all__ = ["BinaryPods", "words_of"]
 
@@ -40,9 +34,15 @@ _watch_event = WHOLE["WatchEvent"].FromString
 _pod_envelope = CUT["PodEnvelope"]
 # Of the class: asked of a message, each would first be looked for among its fields.
 _text = CUT["Pod"].SerializeToString
+_merge = CUT["Pod"].MergeFromString
 _clear_of_meta = CUT["ObjectMeta"].ClearField
-_clear_of_spec = CUT["PodSpec"].ClearField
 _clear_of_status = CUT["PodStatus"].ClearField
+_NOBODY = CUT["Pod"](
+    metadata={"name": "", "uid": "", "resourceVersion": ""},
+    spec={"nodeName": ""},
+    status={"phase": "", "nominatedNodeName": ""},
+).SerializeToString()
+"""What tells a pod from others, all of it empty: one merge is quicker than six fields."""
 
 
 class BinaryPods:
@@ -164,7 +164,7 @@ class BinaryPods:
             if status.phase in FINISHED:
                 self._changed |= pods.drop(uid)
             elif node:
-                _strip(meta, spec, status)
+                _strip(pod, status)
                 text = _text(pod)
                 kind = pods.kinds.texts.get(text) or _meet(pods.kinds, pod, text)
                 self._changed |= pods.place(uid, node, kind)
@@ -186,15 +186,10 @@ class BinaryPods:
         self._receiver.take(json.encode(mapping(found)))
 
 
-def _strip(meta: Any, spec: Any, status: Any) -> None:
+def _strip(pod: Any, status: Any) -> None:
     """Leave of a pod what pods that weigh the same and have the same labels have in common."""
-    _clear_of_meta(meta, "name")
-    _clear_of_meta(meta, "uid")
-    _clear_of_meta(meta, "resourceVersion")
-    _clear_of_spec(spec, "nodeName")
-    _clear_of_status(status, "phase")
+    _merge(pod, _NOBODY)
     _clear_of_status(status, "conditions")
-    _clear_of_status(status, "nominatedNodeName")
 
 
 def _parted(pod: Any) -> tuple[bytes, bytes, list[bytes]]:
@@ -264,7 +259,7 @@ def _candidate(kinds: Kinds, pod: Any) -> Candidate:
     meta, status = pod.metadata, pod.status
     name, uid, nominated = meta.name, meta.uid, status.nominatedNodeName
     judged = is_judged(map(WHOLE["PodCondition"].FromString, status.conditions))
-    _strip(meta, pod.spec, status)
+    _strip(pod, status)
     text, labels, each = _parted(pod)
     found = kinds.fresh(text, labels, _whole, lambda: _words(each))
     return Candidate(found, name, uid, nominated, judged)

@@ -20,7 +20,8 @@ import aiohttp
 
 from teamspawner.cluster.asking import WORDS, AnsweredError, GoneError, ask, ended
 from teamspawner.cluster.connect import Connection
-from teamspawner.cluster.receive import LONGEST_EVENT, Event, Form, HalfError, Receiver
+from teamspawner.cluster.form import LONGEST_EVENT, Event, Form, HalfError
+from teamspawner.cluster.receive import Receiver
 from teamspawner.cluster.source import Settings, Source
 
 __all__ = ["Follower"]

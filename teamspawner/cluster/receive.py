@@ -10,35 +10,16 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct, json
 
+from teamspawner.cluster.form import INITIAL_END, Event, Form, HalfError
 from teamspawner.cluster.quick import PageMeta, RawPage
 from teamspawner.cluster.state import State
 from teamspawner.cluster.unread import EVERYWHERE, SOME_NODE, reach
 
-__all__ = [
-    "HEADED",
-    "INITIAL_END",
-    "LONGEST_EVENT",
-    "RAW_PAGE",
-    "STEP",
-    "Event",
-    "Form",
-    "HalfError",
-    "Head",
-    "Identity",
-    "Receiver",
-]
+__all__ = ["HEADED", "RAW_PAGE", "Head", "Identity", "Receiver"]
 
-LONGEST_EVENT = 1 << 25
-"""Bytes of one event at most."""
-STEP = 8
-"""Objects taken in between two looks at the time; one of a new kind may take a quarter of a ms."""
 _NODES_AT_ONCE = 50
 _NAMED = 20
 """How many odd objects are remembered by name."""
-
-
-class HalfError(Exception):
-    """What arrived is no whole JSON: it was cut on the way."""
 
 
 class Identity(Protocol):
@@ -84,25 +65,6 @@ class RawEvent(Struct):
 
 
 @dataclass(slots=True)
-class Event:
-    """What the follower of a watch must know of one event.
-
-    Attributes:
-        type: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.
-        version: The resource version reached; empty when the event has none.
-        initial_end: True for the bookmark that ends a streamed list.
-        code: The HTTP status of an ERROR, else 0.
-        message: The words of an ERROR.
-    """
-
-    type: str
-    version: str = ""
-    initial_end: bool = False
-    code: int = 0
-    message: str = ""
-
-
-@dataclass(slots=True)
 class Oddities:
     """Objects that could not be read: how many, and the first ones by name with the reason."""
 
@@ -113,40 +75,6 @@ class Oddities:
 HEADED = json.Decoder(Headed)
 _raw_event = json.Decoder(RawEvent)
 RAW_PAGE = json.Decoder(RawPage)
-INITIAL_END = "k8s.io/initial-events-end"
-
-
-class Form(Protocol):
-    """How objects are written, in pages and in events.
-
-    Attributes:
-        ease: How many times as many objects as pods in JSON a page may have to be read as quickly.
-    """
-
-    ease: float
-
-    def page(self, body: bytes) -> tuple[PageMeta, Iterator[None]]:
-        """Read a page; the iterator takes its objects in, a few at each step.
-
-        Raises:
-            HalfError: When it is no whole list.
-        """
-
-    def whole(self, data: bytes) -> int:
-        """Return how many bytes of what came are whole events.
-
-        Raises:
-            HalfError: When it does not begin with an event.
-        """
-
-    def events(self, block: bytes) -> Iterator[Event]:
-        """Take in the events of a block of whole ones, and tell what to know of them.
-
-        Several that were taken in together may be told of as one, the last.
-
-        Raises:
-            HalfError: When one is no whole event; those before it were taken in.
-        """
 
 
 def _ends_list(annotations: Raw) -> bool:
@@ -162,6 +90,7 @@ class Receiver(ABC):
         tell: Called once for each odd object newly met, with a sentence.
 
     Attributes:
+        odd: The objects that could not be read.
         listed: Keys met by the list that is under way; None while none is, and during the
             first one, which finds nothing held that could be gone.
     """

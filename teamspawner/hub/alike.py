@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from teamspawner.capacity.objects import Candidate
 from teamspawner.hub.turns import Turns
-from teamspawner.offers.choices import START_LABEL
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.model import Choice
 
 __all__ = ["Alike", "Whose", "is_same", "may_share"]

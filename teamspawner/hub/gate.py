@@ -26,8 +26,8 @@ from teamspawner.hub.waits import longest_s, wait_s
 from teamspawner.offers.alternatives import and_nearest
 from teamspawner.offers.canonical import NO_OPTIONS
 from teamspawner.offers.caps import has_caps
-from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.model import Alternative, Choice, Listing, Person
 from teamspawner.offers.reservations import Reservation
 from teamspawner.offers.scene import Leftover

@@ -11,7 +11,7 @@ from teamspawner.capacity.objects import NodeState, Snapshot
 from teamspawner.capacity.view import Due
 from teamspawner.hub.metrics import Seen
 from teamspawner.offers.changes import Changes
-from teamspawner.offers.choices import TEAM_LABEL
+from teamspawner.offers.labels import TEAM_LABEL
 
 __all__ = ["Holdings"]
 

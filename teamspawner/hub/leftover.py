@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from teamspawner.cluster.pods import OurPod
-from teamspawner.offers.choices import START_LABEL
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.scene import Leftover
 
 __all__ = ["leftover_of"]

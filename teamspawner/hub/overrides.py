@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.offers.choices import cross_terms
+from teamspawner.offers.choices import cross_terms, is_of_tier
 from teamspawner.offers.model import Choice
 
 __all__ = ["as_profile", "own_copy", "touched"]
@@ -21,7 +20,7 @@ ADDED = (
 """Lists that a tier adds to what the chart has; a plain override would replace them."""
 
 OWNED = ("extra_resource_limits", "extra_resource_guarantees")
-"""Dictionaries whose accelerators a tier sets; a plain override would merge into the chart's."""
+"""Dictionaries of which a tier owns a part; a plain override would merge into the chart's."""
 
 
 def own_copy(value: Any) -> Any:
@@ -71,10 +70,10 @@ def _added(spawner: Any, override: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _owned(spawner: Any, override: Mapping[str, Any]) -> dict[str, Any]:
-    """A key set to None is taken out by KubeSpawner's merging; accelerators are the tier's."""
+    """A key set to None is taken out by KubeSpawner's merging; the rest stays beside the tier's."""
     return {
         name: {
-            **dict.fromkeys(filter(is_accelerator, getattr(spawner, name) or {})),
+            **dict.fromkeys(filter(is_of_tier, getattr(spawner, name) or {})),
             **(override.get(name) or {}),
         }
         for name in OWNED

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from kubernetes_asyncio.client import ApiException, V1DeleteOptions, V1Preconditions
 
-from teamspawner.offers.choices import START_LABEL
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.reservations import Ledger
 
 __all__ = ["Making", "Remains", "may_have_made"]

@@ -22,8 +22,8 @@ from teamspawner.hub.holdings import Holdings
 from teamspawner.hub.remains import Remains
 from teamspawner.hub.source import Held, MapSource
 from teamspawner.hub.turns import Turns
-from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.desk import Desk
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.reservations import Ledger
 
 __all__ = ["Shared", "shared_by"]

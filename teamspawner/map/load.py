@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from teamspawner.map.text import MOST_BYTES, Document, Path, read_yaml
 from teamspawner.map.warnings import map_warnings
 
 _DEEPEST = 40
+_HALF_A_LETTER = re.compile("[\ud800-\udfff]")
 
 
 class Loaded(NamedTuple):
@@ -120,14 +122,21 @@ def _plain(source: object) -> Document:
             return {_key(key): copy(inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [copy(inner, depth + 1) for inner in value]
+        _sound(value)
         return value
 
     faults: list[Fault] = []
+
+    def _sound(value: Any) -> None:
+        if isinstance(value, str) and not value.isascii() and _HALF_A_LETTER.search(value):
+            fix = "remove half a letter"
+            faults.append(Fault("map", shown(value), "text that can be written", fix))
 
     def _key(key: Any) -> str:
         if not isinstance(key, str):
             fix = f'write it in quotes: "{key}"'
             faults.append(Fault("map", f"the key {key!r}, which is no text", "text as keys", fix))
+        _sound(key)
         return str(key)
 
     return Document(copy(source, 0), {}, faults)

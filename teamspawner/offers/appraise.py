@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import replace
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Snapshot
+from teamspawner.capacity.objects import Candidate, Resources
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.asked import Asked, members_with
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
-from teamspawner.offers.caps import Cap, Usage, caps_of
-from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.caps import Cap, caps_of
+from teamspawner.offers.causes import CAP, STALE, UNREAD
 from teamspawner.offers.goods import Goods
-from teamspawner.offers.growth import Growth
-from teamspawner.offers.marks import Mark
 from teamspawner.offers.model import Choice, Offer
-from teamspawner.offers.scene import Scene
-from teamspawner.offers.sentences import (
-    CAP,
-    STALE,
-    UNREAD,
-    Asked,
-    sentence,
-)
+from teamspawner.offers.moments import Moment
+from teamspawner.offers.sentences import sentence
 
 _MAY_START = frozenset(
     {
@@ -37,72 +29,18 @@ _MAY_START = frozenset(
 )
 
 
-class Left(NamedTuple):
-    """What each machine of a fleet has left of it, seen at a mark, and with pods put on some."""
-
-    mark: Mark
-    left: dict[str, int]
-    placed: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A scene made ready for judging: starts under way placed, holdings counted.
-
-    Attributes:
-        snapshot: With everything placed that comes first; None when never seen.
-        usage: Who holds what; None when pods were never seen.
-        person: The person's label on pods.
-        growth: What may come where nothing has room; None when the cluster was never seen.
-    """
-
-    scene: Scene
-    snapshot: Snapshot | None
-    usage: Usage | None
-    person: str
-    growth: Growth | None = None
-    marks: Mapping[str, Mark] = field(default_factory=dict)
-    """Of each fleet, by tail; empty: of all nodes, pods aside."""
-    lefts: dict[str, Left] = field(default_factory=dict)
-    """Of each fleet, by tail; kept between moments, for others too."""
-
-    def mark(self, fleet: Fleet | None) -> Mark | None:
-        """Return the mark of a fleet's nodes, without one of all nodes; None when not known."""
-        return self.marks.get(fleet.tail if fleet else "")
-
-    def most_left(self, fleet: Fleet) -> int | None:
-        """The most devices of a fleet that one machine has left; None when none is known."""
-        if self.snapshot is None:
-            return None
-        nodes, placed = self.snapshot.nodes, self.snapshot.placed & fleet.names
-        mark, held = self.mark(fleet), self.lefts.get(fleet.tail)
-        names = mark.since(held.mark) if mark is not None and held is not None else None
-        left = held.left if held is not None and names is not None else {}
-        also = held.placed if held is not None else placed
-        for name in fleet.names if names is None else {*names, *also, *placed}:
-            left.pop(name, None)
-            if name in nodes and not nodes[name].unread:
-                left[name] = nodes[name].free(fleet.resource)
-        if mark is not None:
-            self.lefts[fleet.tail] = Left(mark, left, placed)
-        return max(left.values(), default=None)
-
-
 def appraise(goods: Goods, moment: Moment) -> Offer:
     """Say whether one choice of the map can be had now."""
     choice, found, scene = goods.choice, goods.right.found, moment.scene
     candidate = scene.pod_for(choice)
     requests = candidate.pod.spec.requests
-    verdict = judged(candidate, moment)
-    caps: tuple[Cap, ...] = ()
-    capped = goods.capped and not scene.beyond_caps
-    unread = capped and moment.usage is None
-    if capped and moment.usage is not None:
-        holder = moment.usage.of(goods.right.team, moment.person)
-        caps = caps_of(goods.team, holder, requests, goods.devices)
+    counted = _caps(goods, moment, requests)
+    caps = counted or ()
     used_up = min((cap for cap in caps if cap.left == 0), key=lambda cap: cap.most, default=None)
-    verdict = _with_caps(verdict, used_up, unread=unread, stale=scene.stale)
-    may_try = found.tier.lets_unknown and not unread and used_up is None
+    verdict = _with_caps(
+        judged(candidate, moment), used_up, unread=counted is None, stale=scene.stale
+    )
+    may_try = found.tier.lets_unknown and counted is not None and used_up is None
     count = _count(verdict, caps)
     blocked = used_up if verdict.status is Status.QUOTA_BLOCKED else None
     if blocked is not None:
@@ -131,6 +69,16 @@ def appraise(goods: Goods, moment: Moment) -> Offer:
     )
 
 
+def _caps(goods: Goods, moment: Moment, requests: Resources) -> tuple[Cap, ...] | None:
+    """The caps that a server counts towards; None when they cannot be counted."""
+    if not goods.capped or moment.scene.beyond_caps:
+        return ()
+    if moment.usage is None:
+        return None
+    holder = moment.usage.of(goods.right.team, moment.person)
+    return caps_of(goods.team, holder, requests, goods.devices)
+
+
 def appraise_profile(choice: Choice, moment: Moment) -> Offer:
     """Say whether one choice of the admin's own profiles can be had now."""
     candidate = moment.scene.pod_for(choice)
@@ -145,7 +93,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         device=device,
         count=requests.get(device, 0),
         name="GPU",
-        members=_members(moment.snapshot, device),
+        members=members_with(device, moment.snapshot),
         may_try=not device if lets is None else lets,
         when_busy_waits=moment.scene.own_waits,
     )
@@ -163,14 +111,6 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         nodes=_nodes(verdict),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
-    )
-
-
-def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
-    if snapshot is None or not device:
-        return frozenset()
-    return frozenset(
-        name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
     )
 
 

@@ -5,8 +5,6 @@ Counted from live pods by label, and from reservations whose pods are not seen y
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -15,13 +13,10 @@ from typing import NamedTuple, TypeVar
 from teamspawner.capacity.objects import NodeState, Pod, Resources, Snapshot
 from teamspawner.map import Team
 from teamspawner.offers.amounts import accelerators_in
-from teamspawner.offers.choices import START_LABEL, TEAM_LABEL, USER_LABEL
+from teamspawner.offers.labels import START_LABEL, TEAM_LABEL, USER_LABEL
 from teamspawner.offers.reservations import Reservation
 
 _Key = TypeVar("_Key")
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
-_STEM = 21
-_DIGITS = 8
 
 
 class Held(NamedTuple):
@@ -67,16 +62,6 @@ class Cap(NamedTuple):
     def left(self) -> int:
         """How many more such servers the cap lets start."""
         return max(0, self.most - self.used) // self.need
-
-
-def person_label(name: str) -> str:
-    """The value of ``hub.jupyter.org/username`` that KubeSpawner 7 gives a person's pods."""
-    if not name or ("--" not in name and _LABEL.fullmatch(name)):
-        return name
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:_STEM].rstrip("-")
-    if not stem or not stem[0].isalpha():
-        stem = f"x-{stem[: _STEM - 2]}" if stem else "x"
-    return f"{stem}---{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

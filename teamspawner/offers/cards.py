@@ -11,8 +11,8 @@ from teamspawner.capacity.objects import Resources
 from teamspawner.capacity.verdict import Status
 from teamspawner.map import Map
 from teamspawner.map.cull import CullTimes, cull_times, spell_duration
-from teamspawner.offers.appraise import Moment
 from teamspawner.offers.model import Card, FreeText, Kind, Offer, Option, OptionChoice
+from teamspawner.offers.moments import Moment
 from teamspawner.offers.rights import Right, Rights
 
 _KINDS = {Kind.WHOLE: "whole device", Kind.MIG: "isolated slice"}
@@ -166,7 +166,7 @@ def _note(offer: Offer, right: Right, moment: Moment) -> str:
     if offer.startable:
         return f"{offer.count} free" if offer.count else ""
     left = moment.most_left(right.found.fleet) if right.found.fleet else None
-    if offer.verdict.status == "BUSY" and left is not None and 0 < left < _count(offer):
+    if offer.verdict.status is Status.BUSY and left is not None and 0 < left < _count(offer):
         return f"{left} left on one machine"
     return offer.badge
 

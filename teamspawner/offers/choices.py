@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from teamspawner.capacity.accelerators import is_accelerator
 from teamspawner.capacity.objects import (
     Candidate,
     NodeTerm,
@@ -15,15 +16,9 @@ from teamspawner.capacity.objects import (
     VolumeUse,
 )
 from teamspawner.map import Map, Volume
+from teamspawner.offers.labels import TEAM_LABEL, TIER_LABEL, VARIANT_LABEL
 from teamspawner.offers.model import Choice
 from teamspawner.offers.variants import Found, Size, tolerations_of
-
-TIER_LABEL = "teamspawner/tier"
-TEAM_LABEL = "teamspawner/team"
-VARIANT_LABEL = "teamspawner/variant"
-START_LABEL = "teamspawner/start"
-"""On a pod: the token of the reservation it was started under."""
-USER_LABEL = "hub.jupyter.org/username"
 
 _ADMISSION = tuple(
     Toleration(f"node.kubernetes.io/{key}", "Exists", "", "NoExecute")
@@ -176,6 +171,11 @@ def _read(expressions: Iterable[Mapping[str, Any]]) -> tuple[Requirement, ...]:
         Requirement(each["key"], each["operator"], tuple(each.get("values", ())))
         for each in expressions
     )
+
+
+def is_of_tier(resource: str) -> bool:
+    """Whether a tier alone says how much of a resource its servers get, whatever the hub adds."""
+    return resource in {"cpu", "memory"} or is_accelerator(resource)
 
 
 def cross_terms(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[dict[str, Any]]:

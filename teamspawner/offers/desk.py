@@ -16,13 +16,14 @@ from teamspawner.capacity.verdict import Status, Verdict
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map, Tier
 from teamspawner.offers.alternatives import and_nearest, nearest, with_alternatives
-from teamspawner.offers.appraise import Moment, appraise, appraise_profile, judged, warmed
+from teamspawner.offers.appraise import appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.cards import profile_card, with_default
+from teamspawner.offers.causes import CAP
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.model import Alternative, Choice, Hidden, Listing, Offer, Person
-from teamspawner.offers.moments import moment_of
+from teamspawner.offers.moments import Moment
 from teamspawner.offers.notices import BROKEN, NOT_SEEN, no_team, notice
 from teamspawner.offers.profile_choices import PLAIN, every_choice, own_choice
 from teamspawner.offers.profiles import NOT_YOURS
@@ -94,7 +95,7 @@ class Desk:
         """
         rights = self.rights(person, scene)
         wanted = [(right, self._goods(right, scene)) for right in rights.rights]
-        moment = moment_of(person, scene, self._stock)
+        moment = self._stock.moment(person, scene)
         yield
         offers, hidden = yield from self._offers(wanted, moment)
         own: dict[str, tuple[Mapping[str, Any], list[Offer]]] = {}
@@ -165,7 +166,7 @@ class Desk:
         Raises:
             ChoiceError: 409 without room or with a cap used up, 503 when not known.
         """
-        moment = moment_of(person, scene, self._stock)
+        moment = self._stock.moment(person, scene)
         rights = self.rights(person, scene)
         offers = [self._appraised(choice, rights, moment) for choice in choices]
         for choice, offer in zip(choices, offers, strict=True):
@@ -179,7 +180,7 @@ class Desk:
 
         None when there is none, or when the choice is not theirs any more.
         """
-        rights, moment = self.rights(person, scene), moment_of(person, scene, self._stock)
+        rights, moment = self.rights(person, scene), self._stock.moment(person, scene)
         try:
             failed = self._appraised(choice, rights, moment)
         except ChoiceError:
@@ -288,7 +289,7 @@ def _each_once(hidden: Iterable[Hidden], *, shown: AbstractSet[str]) -> tuple[Hi
 def refusal_of(offer: Offer) -> ChoiceError:
     """The refusal of an offer that may not start, with the nearest that can."""
     status, reason = _REASONS[offer.verdict.status]
-    if any(each.plugin == "cap" for each in offer.verdict.reasons):
+    if any(each.plugin == CAP for each in offer.verdict.reasons):
         reason = "cap"
     said = and_nearest(offer.sentence, offer.alternative)
     wanted = (offer.tier, offer.model or "", offer.team or "")

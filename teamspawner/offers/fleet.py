@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import islice
 
@@ -14,6 +13,7 @@ from teamspawner.capacity.accelerators import Device, devices_of, friendly_name
 from teamspawner.capacity.matching import terms_match
 from teamspawner.capacity.objects import Node, NodeState, NodeTerm, Requirement
 from teamspawner.map import Map
+from teamspawner.map.models import is_any_of
 from teamspawner.offers.marks import Log
 from teamspawner.offers.model import Kind
 
@@ -75,11 +75,7 @@ class Fleet:
 
     def is_any_of(self, globs: Iterable[str]) -> bool:
         """Whether a glob of the map, compared without case, means this model."""
-        return any(
-            fnmatchcase(model.casefold(), glob.casefold())
-            for glob in globs
-            for model in self.models
-        )
+        return is_any_of(self.models, globs)
 
 
 _Read = tuple[Node, tuple[Device, ...]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from teamspawner.capacity.objects import Pod, Snapshot
 from teamspawner.capacity.place import take_off
 from teamspawner.offers.caps import Usage
-from teamspawner.offers.choices import START_LABEL
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.scene import Leftover
 
 __all__ = ["left_out"]

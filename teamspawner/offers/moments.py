@@ -1,52 +1,49 @@
-"""Make a scene ready for judging: who holds what, and everything placed that comes first."""
+"""A scene made ready for judging one person's choices."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from teamspawner.capacity.objects import Snapshot
-from teamspawner.offers.appraise import Moment
-from teamspawner.offers.caps import Usage, person_label
-from teamspawner.offers.leftover import left_out
-from teamspawner.offers.model import Person
+from teamspawner.offers.caps import Usage
+from teamspawner.offers.fleet import Fleet
+from teamspawner.offers.growth import Growth
+from teamspawner.offers.left import Lefts
+from teamspawner.offers.marks import Mark
 from teamspawner.offers.scene import Scene
-from teamspawner.offers.stock import Stock
 
-__all__ = ["moment_of"]
-
-
-def moment_of(person: Person, scene: Scene, stock: Stock) -> Moment:
-    """The moment at which a person's choices are judged."""
-    label = person.label or person_label(person.name)
-    if scene.snapshot is None:
-        return Moment(scene, None, None, label)
-    snapshot = scene.snapshot
-    usage: Usage | None = None
-    tokens: AbstractSet[str] = frozenset()
-    if not scene.unread:
-        counted = stock.usage(snapshot)
-        tokens = counted.tokens
-        usage = counted.with_reservations(scene.held)
-    if scene.leftover is not None:
-        snapshot, usage = left_out(scene.leftover, snapshot, usage)
-    snapshot = _placed(snapshot, scene, tokens)
-    growth = stock.growth(scene.snapshot, snapshot, scene.verdict)
-    return Moment(scene, snapshot, usage, label, growth, stock.marks(), stock.lefts)
+__all__ = ["Moment"]
 
 
-def _placed(snapshot: Snapshot, scene: Scene, seen: AbstractSet[str]) -> Snapshot:
-    """Place pods just created, and starts under way whose pods (by token) are not seen yet."""
-    if scene.place is None or scene.stale:
-        return snapshot
-    fresh = [each for each in snapshot.waiting if not each.judged]
-    reserved = [
-        each.candidate
-        for each in scene.held
-        if each.candidate is not None and each.token not in seen
-    ]
-    if not fresh and not reserved:
-        return snapshot
-    # what finds no place waits like a pod that was made
-    snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
-    return scene.place(snapshot, [*fresh, *reserved])
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Starts under way are placed, holdings are counted.
+
+    Attributes:
+        scene: What is known.
+        snapshot: With everything placed that comes first; None when never seen.
+        usage: Who holds what; None when pods were never seen.
+        person: The person's label on pods.
+        growth: What may come where nothing has room; None when the cluster was never seen.
+        marks: Of each fleet, by tail; empty: of all nodes, pods aside.
+        lefts: Kept between moments, for others too.
+    """
+
+    scene: Scene
+    snapshot: Snapshot | None
+    usage: Usage | None
+    person: str
+    growth: Growth | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    lefts: Lefts = field(default_factory=Lefts)
+
+    def mark(self, fleet: Fleet | None) -> Mark | None:
+        """Return the mark of a fleet's nodes, without one of all nodes; None when not known."""
+        return self.marks.get(fleet.tail if fleet else "")
+
+    def most_left(self, fleet: Fleet) -> int | None:
+        """The most devices of a fleet that one machine has left; None when none is known."""
+        if self.snapshot is None:
+            return None
+        return self.lefts.most(fleet, self.snapshot, self.mark(fleet))

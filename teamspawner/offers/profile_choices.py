@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from teamspawner.errors import ChoiceError
-from teamspawner.offers.choices import TEAM_LABEL, TIER_LABEL
 from teamspawner.offers.fleet import SLUG_MAX
+from teamspawner.offers.labels import TEAM_LABEL, TIER_LABEL
 from teamspawner.offers.model import Choice
 from teamspawner.offers.profiles import ChosenProfile, choose_profile
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from teamspawner.capacity.objects import Candidate, Snapshot
@@ -70,6 +71,26 @@ class Scene:
     profiles: Sequence[Mapping[str, Any]] | None = None
     leftover: Leftover | None = None
     cull: CullTimes = field(default_factory=CullTimes)
+
+    def with_starts(self, snapshot: Snapshot, seen: AbstractSet[str]) -> Snapshot:
+        """Place pods just created, and starts under way whose pods are not seen yet.
+
+        Args:
+            snapshot: The cluster; what finds no place in it waits there like a pod that was made.
+            seen: Tokens of the starts whose pods are seen.
+        """
+        if self.place is None or self.stale:
+            return snapshot
+        fresh = [each for each in snapshot.waiting if not each.judged]
+        reserved = [
+            each.candidate
+            for each in self.held
+            if each.candidate is not None and each.token not in seen
+        ]
+        if not fresh and not reserved:
+            return snapshot
+        snapshot = replace(snapshot, waiting=(*snapshot.waiting, *reserved))
+        return self.place(snapshot, [*fresh, *reserved])
 
     @property
     def blind(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.map import Map, teams_of
-from teamspawner.offers.appraise import Left
 from teamspawner.offers.caps import Tally, Usage
 from teamspawner.offers.cards import Cards
 from teamspawner.offers.changes import Changes
@@ -15,11 +15,14 @@ from teamspawner.offers.choices import Pick, build
 from teamspawner.offers.fleet import Fleet, Fleets
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.growth import Growth
-from teamspawner.offers.marks import Mark
+from teamspawner.offers.labels import person_label
+from teamspawner.offers.left import Lefts
+from teamspawner.offers.leftover import left_out
 from teamspawner.offers.model import Choice, Person
+from teamspawner.offers.moments import Moment
 from teamspawner.offers.pools import Pools
 from teamspawner.offers.rights import Right, Rights, rights_of
-from teamspawner.offers.scene import Judge
+from teamspawner.offers.scene import Judge, Scene
 from teamspawner.offers.starting import Starting
 from teamspawner.offers.variants import Absent, Found, Sizes, variants
 
@@ -48,7 +51,7 @@ class Stock:
         self._pools = Pools(parsed.pools if parsed else ())
         self._starting = Starting(parsed.pools if parsed else ())
         self._pools_of = -1
-        self.lefts: dict[str, Left] = {}
+        self._lefts = Lefts()
         self._made_with: tuple[Fleet, ...] | None = None
         self._made_of: object = None
         self._variants: tuple[Found | Absent, ...] = ()
@@ -85,6 +88,26 @@ class Stock:
             found = self._cards[rights.teams] = Cards(self._map, rights)
         return found
 
+    def moment(self, person: Person, scene: Scene) -> Moment:
+        """The moment at which a person's choices are judged."""
+        label = person.label or person_label(person.name)
+        if scene.snapshot is None:
+            return Moment(scene, None, None, label)
+        snapshot = scene.snapshot
+        usage: Usage | None = None
+        tokens: AbstractSet[str] = frozenset()
+        if not scene.unread:
+            self._follow(snapshot)
+            counted = self._tally.usage(snapshot)
+            tokens = counted.tokens
+            usage = counted.with_reservations(scene.held)
+        if scene.leftover is not None:
+            snapshot, usage = left_out(scene.leftover, snapshot, usage)
+        snapshot = scene.with_starts(snapshot, tokens)
+        growth = self.growth(scene.snapshot, snapshot, scene.verdict)
+        marks = {tail: log.mark() for tail, log in self._fleets.moved.items()}
+        return Moment(scene, snapshot, usage, label, growth, marks, self._lefts)
+
     def growth(self, snapshot: Snapshot, placed: Snapshot, judge: Judge) -> Growth:
         """The machines that are starting or that pools could add, as far as nodes were seen.
 
@@ -99,11 +122,6 @@ class Stock:
         starting = self._starting.machines(placed.nodes, snapshot.as_of)
         return Growth(placed, judge, self._pools.machines(), starting)
 
-    def usage(self, snapshot: Snapshot) -> Usage:
-        """Who holds what now, by the pods of a snapshot."""
-        self._follow(snapshot)
-        return self._tally.usage(snapshot)
-
     def goods(self, right: Right, snapshot: Snapshot | None) -> tuple[Goods, ...]:
         """Every count of a right, with its first image; none where the size is not known."""
         assert self._map is not None
@@ -114,10 +132,6 @@ class Stock:
             made = (self.choice(right, count, right.image, snapshot) for count in right.counts)
             self._goods[key] = tuple(Goods(right, each, team) for each in made if each is not None)
         return self._goods[key]
-
-    def marks(self) -> Mapping[str, Mark]:
-        """Where the logs of ``Fleets.moved`` end now."""
-        return {tail: log.mark() for tail, log in self._fleets.moved.items()}
 
     def choice(
         self, right: Right, count: int, image: str | None, snapshot: Snapshot | None

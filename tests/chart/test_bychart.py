@@ -137,6 +137,27 @@ def test_what_runs_beside_the_server_takes_room_too(explain):
     assert requests["cpu_millicores"] == 3000
 
 
+@pytest.mark.parametrize(
+    ("extra", "verdict"),
+    [
+        ({"guarantees": {"ephemeral-storage": "2Gi"}}, "NEVER"),
+        ({"limits": {"ephemeral-storage": "2Gi"}}, "NEVER"),
+        (
+            {"guarantees": {"ephemeral-storage": "1Gi"}, "limits": {"hugepages-2Mi": "0"}},
+            "FITS_NOW",
+        ),
+        ({"guarantees": {"cpu": "99", "memory": "999Gi", "nvidia.com/gpu": 1}}, "FITS_NOW"),
+        ({"limits": {"nvidia.com/gpu": 1}, "guarantees": 5}, "FITS_NOW"),
+    ],
+    ids=["guarantee", "limit", "room", "what-the-tier-owns", "odd"],
+)
+def test_further_resources_count_but_those_that_a_tier_owns(explain, extra, verdict):
+    node = a_node()
+    node["status"]["allocatable"]["ephemeral-storage"] = "1Gi"
+    found, requests, err = explain(node, values=single(extraResource=extra))
+    assert (found, requests["cpu_millicores"], err) == (verdict, 2000, "")
+
+
 @pytest.mark.parametrize(("blocks", "cpu"), [(True, 3000), (False, 2000)])
 def test_what_blocks_the_clouds_metadata_runs_first(explain, blocks, cpu):
     values = single(

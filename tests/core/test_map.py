@@ -607,6 +607,14 @@ def test_the_nearest_fix_is_itself_allowed(wrong, fix):
     assert fix in found if fix else not found
 
 
+@pytest.mark.parametrize("wrong", [with_tier(name="a\ud800"), {**SMALL, "a\udc00": 1}])
+def test_half_a_letter_is_told_before_a_page_would_fail_to_show_it(wrong):
+    with pytest.raises(MapError) as caught:
+        load(wrong)
+    faults = caught.value.faults
+    assert ("map", "remove half a letter") in [(f.place, f.fix) for f in faults]
+
+
 def test_names_in_a_part_that_is_no_mapping_are_not_told_again():
     assert [fault.place for fault in faults({"teams": SMALL["teams"], "tiers": ["small"]})] == [
         "tiers"

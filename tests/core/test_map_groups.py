@@ -18,6 +18,8 @@ from teamspawner.map.groups import matches
         pytest.param("lab-[0-3]", "LAB-2", id="class-of-signs"),
         pytest.param("re:lab-(a|b)", "Lab-B", id="expression"),
         pytest.param("Straße", "STRASSE", id="folded-case"),
+        pytest.param("PHY\u017f-Ä", "phy\u017f-ä", id="odd-signs-are-themselves"),
+        pytest.param("re:x\u017f.", "X\u017f\u212a", id="odd-signs-in-an-expression"),
         pytest.param("re:straße", "Straße", id="expression-over-the-group-as-it-is"),
     ],
 )
@@ -34,6 +36,12 @@ def test_a_pattern_means_a_group(pattern, group):
         pytest.param("a.b", "axb", id="a-dot-is-a-dot"),
         pytest.param("re:x\n", "x", id="line-end"),
         pytest.param("physics", "physics\n", id="group-with-line-end"),
+        pytest.param("physics", "phy\u017fics", id="long-s"),
+        pytest.param("finance-*", "\ufb01nance-1", id="ligature"),
+        pytest.param("kelvin", "\u212aelvin", id="kelvin-sign"),
+        pytest.param("re:physics", "phy\u017fics", id="long-s-in-an-expression"),
+        pytest.param("re:[a-z]+", "\u212ax", id="kelvin-sign-in-an-expression"),
+        pytest.param("physics", "\uff50hysics", id="full-width"),
     ],
 )
 def test_a_pattern_does_not_mean_another_group(pattern, group):

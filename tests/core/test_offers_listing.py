@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teamspawner.capacity.objects import Toleration
-from teamspawner.offers.caps import person_label
 from teamspawner.offers.fleet import SLUG_MAX
+from teamspawner.offers.labels import person_label
 from teamspawner.offers.model import Person
 from teamspawner.offers.reservations import Reservation
 from teamspawner.offers.variants import variant_slug

@@ -7,7 +7,7 @@ import pytest
 from teamspawner.capacity import Rules
 from teamspawner.cluster.decode import ObjectError, candidate, decode_node, decode_pod
 from teamspawner.cluster.decode_storage import decode_claim, decode_class, decode_volume
-from teamspawner.cluster.receive import HalfError
+from teamspawner.cluster.form import HalfError
 from teamspawner.cluster.receivers import receiver_for
 from teamspawner.cluster.state import State
 from tests.core.raw import claim, node, pod

@@ -16,8 +16,8 @@ from aiohttp import web
 from benchmarks import protobuf
 from teamspawner.cluster import wire
 from teamspawner.cluster.binary import BinaryPods, words_of
+from teamspawner.cluster.form import HalfError
 from teamspawner.cluster.messages import MESSAGES, WHOLE, fields, mapping
-from teamspawner.cluster.receive import HalfError
 from tests.edge.build import a_node, a_pod, a_watcher, until, used
 from tests.edge.fake_api import PROTOBUF, FakeApi
 

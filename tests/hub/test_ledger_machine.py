@@ -12,9 +12,9 @@ from teamspawner.capacity import Rules, judge, place
 from teamspawner.capacity.objects import Node, NodeState, Pod, Snapshot
 from teamspawner.errors import ChoiceError
 from teamspawner.map.load import load
-from teamspawner.offers.caps import person_label
-from teamspawner.offers.choices import START_LABEL, USER_LABEL, plain_pod
+from teamspawner.offers.choices import plain_pod
 from teamspawner.offers.desk import Desk
+from teamspawner.offers.labels import START_LABEL, USER_LABEL, person_label
 from teamspawner.offers.model import Person
 from teamspawner.offers.reservations import Ledger, Reservation
 from teamspawner.offers.scene import Scene

@@ -64,7 +64,8 @@ async def hub(cluster, tmp_path_factory):
         "consecutive_failure_limit": 5,
         "modify_pod_hook": modify_pod,
         "tolerations": [{"key": "chart", "operator": "Exists"}],
-        "extra_resource_limits": {"nvidia.com/gpu": "1"},
+        "extra_resource_limits": {"nvidia.com/gpu": "1", "memory": "3Gi"},
+        "extra_resource_guarantees": {"cpu": "3"},
     }
     team = {"map": MAP, "unschedulable_grace": 1.0}
     folder = tmp_path_factory.mktemp("hub")
@@ -179,6 +180,13 @@ async def test_a_gpu_server_then_a_cpu_server_leaves_nothing_of_the_first(cluste
     keys = {each.get("key") for each in cpu["tolerations"]}
     assert "chart" in keys
     assert "nvidia.com/gpu" not in keys
+
+
+async def test_a_tier_says_alone_how_much_its_servers_get_of_what_it_sizes(cluster, ada):
+    assert (await ada.start({"profile": "small"})).status == 201
+    found = (await pod_of(cluster, ada))["spec"]["containers"][0]["resources"]
+    assert (float(found["requests"]["cpu"]), float(found["limits"]["cpu"])) == (1, 1)
+    assert found["requests"]["memory"] == found["limits"]["memory"] == str(2**30)
 
 
 async def test_what_is_offered_is_not_narrowed_by_the_choice_of_a_server_that_runs(hub, ada):
