@@ -74,9 +74,9 @@ class Case:
         self.server, self.api, self.seen = server, api, False
         self.ledger = Ledger()
         self.remains = Remains(self.ledger, self.settle)
-        self.ledger.reserve(Reservation("t", "ada", "arts"))
+        self.ledger.reserve(Reservation("t", "ada", "arts", until=1.0))
         self.ledger.asked_for("t", POD)
-        self.ledger.over("t")
+        self.ledger.over("t", 1.0)
 
     def settle(self):
         self.ledger.seen({"t"} if self.seen else ())
