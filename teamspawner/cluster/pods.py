@@ -90,6 +90,7 @@ class Pods:
     """
 
     def __init__(self, kinds: Kinds) -> None:
+        self._places: dict[str, Place] = {}
         self.count_by(kinds)
         self.loads: dict[str, Load] = {}
         self.waiting: dict[str, Candidate] = {}
@@ -97,11 +98,11 @@ class Pods:
         self.schedulers: dict[str, tuple[str, str]] = {}
         self.dirty: set[str] = set()
         self.repelling = 0
-        self._places: dict[str, Place] = {}
 
     def count_by(self, kinds: Kinds) -> None:
         """Count pods that come from now on by other rules."""
         self.kinds = kinds
+        kinds.held = self._places
         self._recogniser = Recogniser(kinds)
 
     def __len__(self) -> int:
