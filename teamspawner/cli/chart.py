@@ -9,12 +9,11 @@ from typing import Any
 import yaml
 
 from teamspawner.cli.mapfile import read_map
-from teamspawner.cli.names import label, natural
-from teamspawner.cli.placeholders import deployments, unused
+from teamspawner.cli.names import add_namespace, label, natural
+from teamspawner.cli.placeholders import MI, deployments, quantities, unused
 from teamspawner.cli.words import tell
 from teamspawner.map import Image, Map, Tier
 
-MI = 2**20
 HEAD = """\
 # Follows from the map; made by `teamspawner chart --map`. Pass it before the site's own
 # file, and make it anew when the map changes. Do not edit.
@@ -45,13 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="jupyterhub",
         help="name of the Helm release; default: %(default)s",
     )
-    parser.add_argument(
-        "--namespace",
-        type=label,
-        metavar="NS",
-        default="jupyterhub",
-        help="where the hub runs; default: %(default)s",
-    )
+    add_namespace(parser)
     parser.add_argument(
         "--skip-gpu-images",
         action="store_true",
@@ -177,7 +170,7 @@ def _placeholder(the_map: Map) -> dict[str, Any] | None:
     smallest = _smallest(the_map)
     if smallest is None or smallest.cpu is None or smallest.memory is None:
         return None
-    size = {"cpu": f"{smallest.cpu.request}m", "memory": f"{-(-smallest.memory.request // MI)}Mi"}
+    size = quantities(smallest.cpu.request, smallest.memory.request)
     return {"requests": size, "limits": dict(size)}
 
 

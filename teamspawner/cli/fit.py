@@ -18,7 +18,8 @@ from teamspawner.cli.refused import refusals
 from teamspawner.cli.words import UsageError, instant, tell
 from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.cluster.dump import utf8
-from teamspawner.offers.sentences import Asked, sentence
+from teamspawner.offers.asked import Asked, members_with
+from teamspawner.offers.sentences import sentence
 
 COMMAND = "fit"
 _NAMED = 8
@@ -178,10 +179,6 @@ def _sentence(pod: Candidate, verdict: Verdict, snapshot: Snapshot) -> str:
         device=device,
         count=requests.get(device, 0),
         name=device,
-        members=frozenset(
-            name
-            for name, state in snapshot.nodes.items()
-            if device and state.node.allocatable.get(device, 0) > 0
-        ),
+        members=members_with(device, snapshot),
     )
     return sentence(verdict, asked, snapshot)

@@ -123,7 +123,16 @@ def _size(tier: Tier, resource: str) -> dict[str, str]:
         if tier.per_gpu.cpu:
             size["cpu"] = f"{tier.per_gpu.cpu * devices}m"
         if tier.per_gpu.memory:
-            size["memory"] = f"{-(-tier.per_gpu.memory * devices // MI)}Mi"
+            size["memory"] = _mebibytes(tier.per_gpu.memory * devices)
     elif tier.cpu and tier.memory:
-        size = {"cpu": f"{tier.cpu.request}m", "memory": f"{-(-tier.memory.request // MI)}Mi"}
+        size = quantities(tier.cpu.request, tier.memory.request)
     return {**size, resource: str(devices)}
+
+
+def quantities(cpu_millicores: int, memory_bytes: int) -> dict[str, str]:
+    """A size in Kubernetes' own quantities; memory is rounded up to whole MiB."""
+    return {"cpu": f"{cpu_millicores}m", "memory": _mebibytes(memory_bytes)}
+
+
+def _mebibytes(size: int) -> str:
+    return f"{-(-size // MI)}Mi"

@@ -130,7 +130,7 @@ def _rules(version: str | None, names: tuple[str, ...] = ()) -> Rules:
 
 
 def _unseen(text: str) -> frozenset[str]:
-    allowed = sorted({*dumps.KINDS.values(), *dumps.HARMLESS})
+    allowed = sorted({*dumps.KINDS.values(), *dumps.PASSED_OVER})
     kinds = {part.strip().lower() for part in text.split(",") if part.strip()}
     for kind in sorted(kinds.difference(allowed)):
         near = difflib.get_close_matches(kind, allowed, 1)

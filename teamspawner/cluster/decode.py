@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from teamspawner.capacity import objects
-from teamspawner.capacity.objects import EMPTY, Candidate
+from teamspawner.capacity.objects import EMPTY, Candidate, Labels
 from teamspawner.capacity.requests import rounded
 from teamspawner.capacity.rules import Rules
 from teamspawner.cluster import wire
@@ -24,7 +24,9 @@ from teamspawner.cluster.reading import (
     ObjectError,
     Source,
     amounts,
+    labels_of,
     meta_of,
+    pairs,
     read,
     resources_of,
 )
@@ -33,11 +35,15 @@ __all__ = [
     "ObjectError",
     "PodRecord",
     "candidate",
+    "decode_device_class",
+    "decode_namespace",
     "decode_node",
     "decode_pod",
     "version_of",
 ]
 
+OURS = "teamspawner/"
+"""What a label begins with that this package puts on servers."""
 FINISHED = frozenset({"Succeeded", "Failed"})
 _VERSION = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 _STATIC = (b'"kubernetes.io/config.mirror"', b'"kubernetes.io/config.source"')
@@ -155,6 +161,28 @@ def candidate(manifest: Mapping[str, Any] | bytes, rules: Rules) -> Candidate:
         nominated_node=status.nominated_node_name or "",
         judged=is_judged(status.conditions),
     )
+
+
+def decode_namespace(source: Source) -> tuple[str, Labels]:
+    """Read a Namespace: its name and labels.
+
+    Raises:
+        ObjectError: When it cannot be read.
+    """
+    meta = meta_of(read(source, wire.Namespace).metadata)
+    return meta.name or "", labels_of(pairs(meta.labels))
+
+
+def decode_device_class(source: Source) -> tuple[str, ...]:
+    """Read a DeviceClass: the extended resources it serves, by its own name and as declared.
+
+    Raises:
+        ObjectError: When it cannot be read.
+    """
+    found = read(source, wire.DeviceClass)
+    own = f"deviceclass.resource.kubernetes.io/{meta_of(found.metadata).name}"
+    declared = found.spec.extended_resource_name if found.spec else None
+    return (own, declared) if declared else (own,)
 
 
 def own_labels(found: wire.Words) -> objects.Labels:

@@ -1,4 +1,4 @@
-"""Turn API objects about volumes, and the other small kinds, into values."""
+"""Turn API objects about volumes into what the scheduler looks at. Nothing here judges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from teamspawner.capacity.objects import (
     EMPTY,
     Attachment,
     Claim,
-    Labels,
     NodeTerm,
     Requirement,
     Resources,
@@ -160,8 +159,8 @@ class NodeDrivers(NamedTuple):
 
     Attributes:
         name: The node.
-        limits: Driver to most volumes, where it says so.
-        migrated: Built-in drivers that have been taken over.
+        limits: Driver to the most volumes it attaches; one that names no limit is absent.
+        migrated: Built-in drivers that a CSI driver has taken over.
         installed: All CSI drivers.
     """
 
@@ -172,14 +171,19 @@ class NodeDrivers(NamedTuple):
 
 
 class Driver(NamedTuple):
-    """A CSI driver: whether it tracks capacity, and keeps pods off nodes without it."""
+    """A CSI driver.
+
+    Attributes:
+        tracked: It reports how much room is left (``storageCapacity``).
+        needed: It keeps pods off nodes without it (``preventPodSchedulingIfMissing``).
+    """
 
     name: str
     tracked: bool
     needed: bool
 
 
-def decode_attach_limits(source: Source) -> NodeDrivers:
+def decode_csi_node(source: Source) -> NodeDrivers:
     """Read a CSINode.
 
     Raises:
@@ -198,7 +202,7 @@ def decode_attach_limits(source: Source) -> NodeDrivers:
     return NodeDrivers(meta.name or "", limits, frozenset(migrated) - {""}, installed)
 
 
-def decode_driver(source: Source) -> Driver:
+def decode_csi_driver(source: Source) -> Driver:
     """Read a CSIDriver.
 
     Raises:
@@ -237,25 +241,3 @@ def decode_attachment(source: Source) -> Attachment:
     spec = read(source, stored.Attachment).spec or stored.AttachmentSpec()
     volume = spec.source.persistent_volume_name if spec.source else None
     return Attachment(spec.node_name or "", spec.attacher or "", volume or "")
-
-
-def decode_namespace(source: Source) -> tuple[str, Labels]:
-    """Read a Namespace: its name and labels.
-
-    Raises:
-        ObjectError: When it cannot be read.
-    """
-    meta = meta_of(read(source, wire.Namespace).metadata)
-    return meta.name or "", labels_of(pairs(meta.labels))
-
-
-def decode_served(source: Source) -> tuple[str, ...]:
-    """Read a DeviceClass: the extended resources it serves, by its own name and as declared.
-
-    Raises:
-        ObjectError: When it cannot be read.
-    """
-    found = read(source, wire.DeviceClass)
-    own = f"deviceclass.resource.kubernetes.io/{meta_of(found.metadata).name}"
-    declared = found.spec.extended_resource_name if found.spec else None
-    return (own, declared) if declared else (own,)

@@ -41,7 +41,7 @@ KINDS = {
 _GROUPS = frozenset({"", "storage.k8s.io", "resource.k8s.io"})
 """The API groups of these kinds; others, such as ``longhorn.io``, have a kind ``Node`` too."""
 
-HARMLESS = frozenset(
+PASSED_OVER = frozenset(
     {
         "priorityclasses",
         "poddisruptionbudgets",

@@ -5,7 +5,7 @@ A pod is known by two texts, as it came over the wire: its labels, and all else 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 from msgspec import Struct, field
@@ -20,6 +20,8 @@ from teamspawner.cluster.reading import ObjectError
 __all__ = ["Alike", "Kind", "Kinds", "RareError"]
 
 _SCHEDULER = b"user-scheduler"
+FEWEST = 4096
+"""How many kinds may be remembered however few pods there are."""
 
 
 class RareError(Exception):
@@ -79,12 +81,15 @@ class Kinds:
         known: How many are remembered.
         texts: Whole text of a pod, labels included, to its kind; for forms that have one.
         forgot: How many times some were forgotten.
+        held: The pods there are. Of those that have gone not many more kinds are remembered: a
+            cluster through which jobs run has never met the next one's labels. None: unknown.
     """
 
     def __init__(self, rules: Rules, most: int = 32768) -> None:
         self.rules = rules
         self.known = self.forgot = 0
         self._most = most
+        self.held: Sized | None = None
         self.texts: dict[bytes, Kind] = {}
         self._alike: dict[bytes, Alike] = {}
         self._fresh: dict[tuple[bytes, bytes], objects.Pod] = {}
@@ -153,7 +158,7 @@ class Kinds:
             whole.metadata = whole.metadata or wire.Meta()
             whole.metadata.labels = words()
             pod = pod_of(whole, self.rules, placed=False, resident=_is_resident(whole))
-            if len(self._fresh) >= self._most:
+            if len(self._fresh) >= self._room():
                 _forget_half(self._fresh)
             self._fresh[text, labels] = pod
         return pod
@@ -168,11 +173,17 @@ class Kinds:
     def _remember(self) -> None:
         """Count one more; the older half goes before there are too many."""
         self.known += 1
-        if self.known > self._most:
+        if self.known > self._room():
             _forget_half(self._alike)
             self.texts.clear()
             self.forgot += 1
             self.known = sum(1 + len(alike.kinds) for alike in self._alike.values())
+
+    def _room(self) -> int:
+        """How many to remember now: a pod has two texts, so those of all pods there are."""
+        if self.held is None:
+            return self._most
+        return min(self._most, FEWEST + 2 * len(self.held))
 
 
 def _is_resident(pod: wire.Pod) -> bool:

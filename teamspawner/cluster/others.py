@@ -8,6 +8,7 @@ from typing import Any
 
 from teamspawner.capacity.objects import Labels, Storage
 from teamspawner.cluster import decode_storage as storage
+from teamspawner.cluster.decode import decode_device_class, decode_namespace
 from teamspawner.cluster.reading import Source
 
 __all__ = ["OTHERS", "Others"]
@@ -16,12 +17,12 @@ OTHERS: Mapping[str, Callable[[Source], Any]] = {
     "persistentvolumeclaims": storage.decode_claim,
     "persistentvolumes": storage.decode_volume,
     "storageclasses": storage.decode_class,
-    "csinodes": storage.decode_attach_limits,
-    "csidrivers": storage.decode_driver,
+    "csinodes": storage.decode_csi_node,
+    "csidrivers": storage.decode_csi_driver,
     "csistoragecapacities": storage.decode_capacity,
     "volumeattachments": storage.decode_attachment,
-    "namespaces": storage.decode_namespace,
-    "deviceclasses": storage.decode_served,
+    "namespaces": decode_namespace,
+    "deviceclasses": decode_device_class,
 }
 """Plural names of these kinds, and who reads them."""
 

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
-from teamspawner.cluster.decode import FINISHED, PodRecord
+from teamspawner.cluster.decode import FINISHED, OURS, PodRecord
 from teamspawner.cluster.kinds import Kind, Kinds
 from teamspawner.cluster.quick import QuickPod
 from teamspawner.cluster.recognise import Recogniser
 
 __all__ = ["OurPod", "Pods", "is_ours"]
 
-_OURS = b'"teamspawner/'
+_OURS = f'"{OURS}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class Pods:
     """
 
     def __init__(self, kinds: Kinds) -> None:
+        self._places: dict[str, Place] = {}
         self.count_by(kinds)
         self.loads: dict[str, Load] = {}
         self.waiting: dict[str, Candidate] = {}
@@ -97,11 +98,11 @@ class Pods:
         self.schedulers: dict[str, tuple[str, str]] = {}
         self.dirty: set[str] = set()
         self.repelling = 0
-        self._places: dict[str, Place] = {}
 
     def count_by(self, kinds: Kinds) -> None:
         """Count pods that come from now on by other rules."""
         self.kinds = kinds
+        kinds.held = self._places
         self._recogniser = Recogniser(kinds)
 
     def __len__(self) -> int:
@@ -209,4 +210,4 @@ class Pods:
 
 def is_ours(pod: Pod) -> bool:
     """Whether a pod carries a label of ours: a server of a hub."""
-    return any(key.startswith("teamspawner/") for key in pod.labels)
+    return any(key.startswith(OURS) for key in pod.labels)

@@ -90,6 +90,7 @@ class Receiver(ABC):
         tell: Called once for each odd object newly met, with a sentence.
 
     Attributes:
+        odd: The objects that could not be read.
         listed: Keys met by the list that is under way; None while none is, and during the
             first one, which finds nothing held that could be gone.
     """

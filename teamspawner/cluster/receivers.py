@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, json
@@ -64,11 +64,21 @@ _node_events = json.Decoder(NodeEvent)
 _pod_events = json.Decoder(PodEvent)
 
 
-class QuickReceiver(Receiver):
+_Found = TypeVar("_Found", wire.Node, QuickPod)
+
+
+class _Told(Protocol[_Found]):
+    """A watch event of an object decoded already."""
+
+    type: str
+    object: _Found
+
+
+class QuickReceiver(Receiver, Generic[_Found]):
     """Takes in objects of a kind that there are many of, without looking at each twice."""
 
     @abstractmethod
-    def _decoded(self, block: bytes) -> Sequence[NodeEvent | PodEvent]:
+    def _decoded(self, block: bytes) -> Sequence[_Told[_Found]]:
         """Read a block of whole lines.
 
         Raises:
@@ -76,7 +86,7 @@ class QuickReceiver(Receiver):
         """
 
     @abstractmethod
-    def _taken(self, found: Any) -> bool:
+    def _taken(self, found: _Found) -> bool:
         """Take in an object; False when it is to be read in full."""
 
     def events(self, block: bytes) -> Iterator[Event]:
@@ -104,7 +114,7 @@ class QuickReceiver(Receiver):
         if version:
             yield Event("MODIFIED", version)
 
-    def _quickly(self, kind: str, meta: Identity, found: Any) -> bool:
+    def _quickly(self, kind: str, meta: Identity, found: _Found) -> bool:
         if kind in _PUTS:
             return self._taken(found)
         if kind == "DELETED":
@@ -113,7 +123,7 @@ class QuickReceiver(Receiver):
         return False
 
 
-class NodeReceiver(QuickReceiver):
+class NodeReceiver(QuickReceiver[wire.Node]):
     """Takes in nodes."""
 
     ease = 0.4
@@ -215,7 +225,7 @@ class PolicyReceiver(Receiver):
         return set(self._versions)
 
 
-class PodReceiver(QuickReceiver):
+class PodReceiver(QuickReceiver[QuickPod]):
     """Takes in pods, bound ones quickly."""
 
     def __init__(self, kind: str, state: State, tell: Callable[[str], None]) -> None:

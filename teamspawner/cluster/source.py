@@ -59,7 +59,8 @@ class Source:
 
     Attributes:
         kind: Its plural name.
-        selector: What is left out.
+        path: Below the server's address, for all namespaces.
+        selector: A field selector that leaves out what no verdict needs; empty leaves out nothing.
         binary: Whether it can be read as protobuf.
     """
 

@@ -133,7 +133,7 @@ class Watcher:
         return None if heard is None else self._clock.at(heard)
 
     def age_s(self) -> float | None:
-        """Return the seconds since ``as_of``, by a clock that never jumps."""
+        """Return the seconds since ``as_of``, by a clock that never jumps; None before that."""
         heard = self._heard()
         return None if heard is None else time.monotonic() - heard
 

@@ -22,8 +22,8 @@ from teamspawner.hub.dryrun import Answer, DryRun, Outcome, shape_of
 from teamspawner.hub.once import is_news
 from teamspawner.hub.shape import manifest, plain_manifest
 from teamspawner.hub.trouble import quota_sentence
+from teamspawner.offers.causes import QUOTA
 from teamspawner.offers.model import Choice
-from teamspawner.offers.sentences import QUOTA
 
 __all__ = ["Pods", "Shaped"]
 

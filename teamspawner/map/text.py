@@ -149,7 +149,13 @@ class _Reader:
         self._anchors: dict[str, _Done | None] = {}
         self._documents = 0
 
-    def take(self, event: Any) -> None:
+    def take(self, event: yaml.Event) -> None:
+        """Take in the next event.
+
+        Raises:
+            _UnusableError: When no map can be read from here on.
+        """
+        assert event.start_mark is not None
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
@@ -176,7 +182,7 @@ class _Reader:
                 yield (*path, key), line
             waiting += [((*path, key), child) for key, child in node.children.items()]
 
-    def _open(self, event: Any, line: int) -> None:
+    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, line: int) -> None:
         if len(self._stack) >= _MOST_DEPTH:
             raise _UnusableError(line, "lists in lists without end", f"{_MOST_DEPTH} levels")
         if self._stack and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None:
@@ -200,7 +206,7 @@ class _Reader:
         if anchor:
             self._anchors[anchor] = done
 
-    def _scalar(self, event: Any, line: int) -> None:
+    def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         top = self._stack[-1] if self._stack else None
         if top is not None and isinstance(top.value, dict) and top.key is None:
             self._key(top, event, line)
@@ -209,7 +215,7 @@ class _Reader:
         self._name(event.anchor, done)
         self._put(done, line)
 
-    def _key(self, top: _Open, event: Any, line: int) -> None:
+    def _key(self, top: _Open, event: yaml.ScalarEvent, line: int) -> None:
         value = _plain(event, line)
         key = str(event.value)
         self._name(event.anchor, _Done(value, None, 1))
@@ -264,7 +270,7 @@ class _Reader:
                 top.merged.add(key)
 
 
-def _plain(event: Any, line: int) -> Any:
+def _plain(event: yaml.ScalarEvent, line: int) -> Any:
     """The value of a scalar; dates and base-60 numbers stay the text they were."""
     text: str = event.value
     tag = event.tag

@@ -29,6 +29,7 @@ def nearest(failed: Offer, offers: Sequence[Offer]) -> Alternative | None:
 
     While what failed still seems to fit, the scheduler knows more than is seen; then
     something that asks for as much would fail as well, and only what asks for less is named.
+    None when there is none.
 
     Args:
         failed: What could not start, whatever its verdict says.

@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from teamspawner.capacity.accelerators import is_accelerator
-from teamspawner.capacity.objects import Candidate, Resources, Snapshot
+from teamspawner.capacity.objects import Candidate, Resources
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.asked import Asked, members_with
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.bars import bars
 from teamspawner.offers.caps import Cap, caps_of
+from teamspawner.offers.causes import CAP, STALE, UNREAD
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.model import Choice, Offer
 from teamspawner.offers.moments import Moment
-from teamspawner.offers.sentences import (
-    CAP,
-    STALE,
-    UNREAD,
-    Asked,
-    sentence,
-)
+from teamspawner.offers.sentences import sentence
 
 _MAY_START = frozenset(
     {
@@ -97,7 +93,7 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         device=device,
         count=requests.get(device, 0),
         name="GPU",
-        members=_members(moment.snapshot, device),
+        members=members_with(device, moment.snapshot),
         may_try=not device if lets is None else lets,
         when_busy_waits=moment.scene.own_waits,
     )
@@ -115,14 +111,6 @@ def appraise_profile(choice: Choice, moment: Moment) -> Offer:
         nodes=_nodes(verdict),
         badge=badge(verdict, count),
         sentence=sentence(verdict, asked, moment.snapshot),
-    )
-
-
-def _members(snapshot: Snapshot | None, device: str) -> frozenset[str]:
-    if snapshot is None or not device:
-        return frozenset()
-    return frozenset(
-        name for name, state in snapshot.nodes.items() if state.node.allocatable.get(device)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from teamspawner.errors import ChoiceError
 from teamspawner.map import Map
-from teamspawner.offers.profiles import NOT_YOURS
+from teamspawner.offers.profiles import NOT_YOURS, form_field
 from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.variants import variant_slug
 
@@ -90,7 +90,7 @@ def _text(raw: Mapping[Any, Any], name: str) -> str | None:
 
 def _option(raw: Mapping[Any, Any], slug: str, name: str) -> str | None:
     """An option by its own name, else by the name that it has in a form."""
-    return _text(raw, name) or _text(raw, f"profile-option-{slug}--{name}") or None
+    return _text(raw, name) or _text(raw, form_field(slug, name)) or None
 
 
 def _heir(slug: str, parsed: Map, rights: Rights) -> str:

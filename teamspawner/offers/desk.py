@@ -19,6 +19,7 @@ from teamspawner.offers.alternatives import and_nearest, nearest, with_alternati
 from teamspawner.offers.appraise import appraise, appraise_profile, judged, warmed
 from teamspawner.offers.canonical import NO_OPTIONS, Wanted, wanted_of
 from teamspawner.offers.cards import profile_card, with_default
+from teamspawner.offers.causes import CAP
 from teamspawner.offers.fleet import Fleet
 from teamspawner.offers.goods import Goods
 from teamspawner.offers.model import Alternative, Choice, Hidden, Listing, Offer, Person
@@ -29,7 +30,6 @@ from teamspawner.offers.profiles import NOT_YOURS
 from teamspawner.offers.profiles import choose_profile as choose_own
 from teamspawner.offers.rights import Right, Rights
 from teamspawner.offers.scene import Scene
-from teamspawner.offers.sentences import CAP
 from teamspawner.offers.stock import Stock
 
 _REASONS = {

@@ -11,12 +11,13 @@ from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.capacity.rejected import Joined, Rejected, alike
 from teamspawner.capacity.verdict import Reason, Status, Verdict
 from teamspawner.map import Team
+from teamspawner.offers.asked import Asked
 from teamspawner.offers.caps import has_caps
 from teamspawner.offers.here import Here
 from teamspawner.offers.marks import Mark
 from teamspawner.offers.model import Choice
 from teamspawner.offers.rights import Right
-from teamspawner.offers.sentences import Asked, sentence
+from teamspawner.offers.sentences import sentence
 
 __all__ = ["Goods"]
 

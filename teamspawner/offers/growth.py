@@ -13,9 +13,9 @@ from typing import NamedTuple
 from teamspawner.capacity.context import same_pod, with_pods
 from teamspawner.capacity.objects import Candidate, NodeState, PodSpec, Snapshot
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.causes import POOL
 from teamspawner.offers.pools import Machine
 from teamspawner.offers.scene import Judge
-from teamspawner.offers.sentences import POOL
 
 __all__ = ["Growth"]
 

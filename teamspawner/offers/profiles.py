@@ -14,7 +14,7 @@ from typing import Any
 
 from teamspawner.errors import ChoiceError
 
-__all__ = ["ChosenProfile", "choose_profile", "may_see"]
+__all__ = ["ChosenProfile", "choose_profile", "form_field", "may_see", "typed_name"]
 
 Profile = Mapping[str, Any]
 Allowed = Callable[[Iterable[str]], bool]
@@ -28,6 +28,16 @@ NOT_YOURS = "There is no such choice for you."
 
 _LONGEST = 1000
 _POLICY = "allowed_groups"
+
+
+def form_field(slug: str, option: str) -> str:
+    """The form field of a profile's option, as KubeSpawner names it."""
+    return f"profile-option-{slug}--{option}"
+
+
+def typed_name(option: str) -> str:
+    """The name under which the text of an option is kept that was typed instead of chosen."""
+    return f"{option}--{UNLISTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ def choose_profile(profiles: Sequence[Profile], raw: Mapping[str, Any]) -> Chose
     reduced: dict[str, Any] = {}
     for name, option in options.items():
         value, text, cut = _option(name, option, _asked(raw, chosen["profile"], name))
-        chosen[f"{name}--{UNLISTED}" if text else name] = value
+        chosen[typed_name(name) if text else name] = value
         reduced[name] = cut
     return ChosenProfile(
         chosen["profile"], chosen, {**profile, "default": True, "profile_options": reduced}
@@ -99,8 +109,8 @@ def _profile(profiles: Sequence[Profile], slug: Any) -> Profile:
 def _asked(raw: Mapping[str, Any], slug: str, name: str) -> tuple[str, str]:
     """What was chosen of an option, and what was typed; empty texts where nothing was."""
     value, typed = (
-        _text(name, raw.get(key)) or _text(name, raw.get(f"profile-option-{slug}--{key}"))
-        for key in (name, f"{name}--{UNLISTED}")
+        _text(name, raw.get(key)) or _text(name, raw.get(form_field(slug, key)))
+        for key in (name, typed_name(name))
     )
     return value, typed
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from teamspawner.capacity.verdict import Status
 from teamspawner.offers.model import Card, Listing, Offer, Option, Usage
+from teamspawner.offers.profiles import form_field, typed_name
 from teamspawner.page import words
 from teamspawner.page.parts import (
     CardView,
@@ -65,11 +66,6 @@ def _first(text: str) -> str:
     """The first sentence of a text."""
     end = text.find(". ")
     return text if end < 0 else text[: end + 1]
-
-
-def field(slug: str, option: str) -> str:
-    """The form field of an option, as KubeSpawner names it."""
-    return f"profile-option-{slug}--{option}"
 
 
 def _checked(listing: Listing, selected: Mapping[str, str]) -> int | None:
@@ -165,12 +161,12 @@ def _link(offer: Offer) -> str:
     other = offer.alternative
     if other is None or offer.startable:
         return ""
-    fields = {field(other.slug, name): value for name, value in other.options.items()}
+    fields = {form_field(other.slug, name): value for name, value in other.options.items()}
     return json.dumps({"profile": other.slug, **fields})
 
 
 def _option(ident: str, slug: str, option: Option, picked: Mapping[str, str]) -> OptionView:
-    stored = picked.get(f"{option.name}--unlisted-choice", "") if option.free_text else ""
+    stored = picked.get(typed_name(option.name), "") if option.free_text else ""
     typed = stored[:_TYPED_LETTERS]
     value = _value(option, picked.get(option.name))
     choices = [
@@ -186,7 +182,7 @@ def _option(ident: str, slug: str, option: Option, picked: Mapping[str, str]) ->
     ]
     return OptionView(
         ident,
-        field(slug, option.name),
+        form_field(slug, option.name),
         option.label,
         _shape(option),
         choices,

@@ -3,9 +3,10 @@
 import pytest
 
 from teamspawner.capacity.verdict import Reason, Status, Verdict
+from teamspawner.offers.asked import Asked
 from teamspawner.offers.badges import badge, cap_sentence
 from teamspawner.offers.caps import Cap
-from teamspawner.offers.sentences import Asked, sentence
+from teamspawner.offers.sentences import sentence
 from tests.core.offering import (
     GIB,
     GPU,
