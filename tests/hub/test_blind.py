@@ -31,8 +31,8 @@ async def hub(cluster, tmp_path_factory):
 async def ada(hub, cluster, request):
     """Somebody new for each test, in the team; afterwards all is seen, and nothing runs."""
     person = await hub.someone(f"ada{abs(hash(request.node.nodeid)) % 10**8}", "arts")
-    assert (await person.start({"profile": "small"}, "third")).status == 201
-    assert (await person.stop("third")).status == 204
+    assert (await person.start({"profile": "small"}, "other")).status == 201
+    assert (await person.stop("other")).status == 204
     yield person
     sighted(cluster)
     cluster.back_to_normal()
@@ -131,6 +131,30 @@ async def test_a_pod_that_a_failed_start_has_left_unseen_is_deleted_and_gives_it
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("running", [1, 2], ids=["below-the-cap", "at-the-cap"])
+async def test_caps_are_counted_by_the_last_news_and_what_was_let_pass_since_when_news_is_old(
+    hub, cluster, ada, running
+):
+    shared = shared_by(hub.user("ada").spawner)
+    if running == SERVERS:
+        assert (await ada.start({"profile": "small"}, "third")).status == 201
+    blind(cluster)
+    shared._stale_after = 0.0
+    try:
+        await failed(cluster, ada.start({"profile": "small"}), running)
+        told = (await ada.call("GET", "/teamspawner/offers?server=other")).json["offers"]
+        answer = await ada.start({"profile": "small"}, "other")
+    finally:
+        shared._stale_after = hub.user("ada").spawner.stale_after
+    (small,) = [offer for offer in told if offer["slug"] == "small"]
+    assert (small["verdict"], small["startable"]) == ("UNKNOWN", running < SERVERS)
+    assert "news from the cluster is too old" in small["sentence"]
+    assert (answer.status == 503) is (running == SERVERS)
+    if running == SERVERS:
+        assert "news from the cluster is too old" in answer.json["message"]
+    assert len(await cluster.pods()) == SERVERS
+
+
 async def test_no_time_passes_for_a_place_while_nothing_is_heard_of_pods(hub, cluster, ada):
     shared = shared_by(hub.user("ada").spawner)
     blind(cluster)
@@ -142,8 +166,12 @@ async def test_no_time_passes_for_a_place_while_nothing_is_heard_of_pods(hub, cl
     sighted(cluster)
     await cluster.api.merge("/api/v1/nodes/node-1", {"metadata": {"labels": {"turn": ada.name}}})
     assert (await ada.start({"profile": "small"})).status == 201
+    await until(lambda: over(shared, "t"))
+
+
+async def over(shared, token):
     shared.settle()
-    assert "t" not in shared.ledger
+    return token not in shared.ledger
 
 
 async def offers(person):

@@ -9,6 +9,7 @@ import pytest_asyncio
 from kubernetes_asyncio.client import ApiException
 
 from teamspawner.hub.shared import shared_by
+from teamspawner.offers.choices import START_LABEL
 from teamspawner.offers.reservations import Reservation
 from tests.hub.hubs import a_hub
 
@@ -28,6 +29,7 @@ class Start:
 
     def __init__(self, spawner, name):
         self.shared, self.name = shared_by(spawner), name
+        self.path = f"/api/v1/namespaces/hub/pods/{name}"
         self.place = type(spawner.gate.place)(spawner, lambda: self.shared)
         token = self.place.new_token()
         until = self.shared.now() + 600
@@ -35,6 +37,22 @@ class Start:
 
     async def ask(self, request):
         return await self.place.take("hub", self.name, request)
+
+    async def land(self, cluster):
+        """Make the pod, as the API server does at last."""
+        labels = {START_LABEL: self.place.token, "teamspawner/team": "arts"}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "labels": labels},
+            "spec": {"containers": [{"name": "c", "image": "x"}]},
+        }
+        await cluster.api.create("/api/v1/namespaces/hub/pods", pod)
+
+    @property
+    def shown(self):
+        """Whether the watch shows the pod."""
+        return self.name in {pod.name for pod in self.shared.watcher.ours()}
 
     @property
     def holds(self):
@@ -56,6 +74,12 @@ async def answered(made, after_s=0.0):
 async def refused(after_s=0.0, status=403):
     await asyncio.sleep(after_s)
     raise ApiException(status=status)
+
+
+async def until(so):
+    async with asyncio.timeout(5):
+        while not so():
+            await asyncio.sleep(0.02)
 
 
 async def cut_off(asking, after_s=0.05):
@@ -163,6 +187,64 @@ async def test_jupyterhub_being_done_with_a_server_tells_nothing_of_its_pod(
     await asyncio.sleep(0.2)
     assert start.holds
     cluster.server.faults.clear()
-    async with asyncio.timeout(5):
-        while start.holds:
-            await asyncio.sleep(0.05)
+    await until(lambda: not start.holds)
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["none-was-answered", "a-later-one-was"])
+async def test_a_pod_that_is_not_there_may_come_while_a_request_was_not_answered(start, later):
+    await start.ask(answered(False))
+    if later:
+        await start.ask(answered(True))
+    start.place.ended(well=False)
+    start.place.give_back()
+    await asyncio.sleep(0.2)
+    assert start.holds
+
+
+async def test_a_pod_that_comes_after_its_server_was_stopped_is_deleted(cluster, start):
+    await start.ask(answered(False))
+    start.place.ended(well=False)
+    start.place.stopping()
+    start.place.stopped()
+    start.place.give_back()
+    await asyncio.sleep(0.2)
+    await start.land(cluster)
+    await until(lambda: start.shown)
+    await until(lambda: not start.shown)
+
+
+async def test_a_server_that_was_seen_and_is_stopped_is_not_asked_for_again(cluster, start):
+    await start.ask(answered(True))
+    start.place.ended(well=True)
+    await start.land(cluster)
+    await until(lambda: start.shown)
+    start.place.stopping()
+    start.place.stopped()
+    cluster.server.seen.clear()
+    start.place.give_back()
+    await asyncio.sleep(0.2)
+    assert not start.holds
+    assert start.path not in {seen.path for seen in cluster.server.seen}
+    await cluster.api.delete(start.path, 0)
+
+
+async def test_a_server_whose_stop_was_not_taken_is_stopped_all_the_same(cluster, start):
+    await start.ask(answered(True))
+    await start.land(cluster)
+    await until(lambda: start.shown)
+    start.place.ended(well=True)
+    start.place.stopping()
+    start.place.give_back()
+    await until(lambda: not start.shown)
+
+
+async def test_a_server_that_nobody_stopped_is_left_alone(cluster, start):
+    await start.ask(answered(True))
+    start.place.ended(well=True)
+    await start.land(cluster)
+    start.place.give_back()
+    await until(lambda: start.shown)
+    await asyncio.sleep(0.7)
+    assert not start.holds
+    assert start.shown
+    await cluster.api.delete(start.path, 0)

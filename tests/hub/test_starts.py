@@ -7,6 +7,7 @@ import time
 import pytest
 import pytest_asyncio
 
+from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared
 from tests.hub.hubs import a_hub
 
@@ -128,6 +129,15 @@ async def test_a_start_that_loses_the_race_for_room_names_what_still_fits(hub, c
     )
     assert hub.failures == 0
     assert not len(hub.user(ada.name).spawner.gate._known.shared().ledger)
+
+
+async def test_what_a_start_itself_holds_takes_nothing_from_what_it_names_instead(hub, ada):
+    assert (await ada.start({"profile": "small"}, "other")).status == 201
+    gate = hub.user(ada.name).spawner.gate
+    await gate.choose({"profile": GPU})
+    told = await gate.with_nearest(Refusal(409, "busy", "No room."))
+    gate.forget()
+    assert "Nearest that fits" in told.sentence
 
 
 async def test_an_image_that_does_not_exist_ends_its_start_in_seconds(hub, cluster, ada):
@@ -343,3 +353,17 @@ async def test_a_look_at_a_running_server_gives_no_other_request_a_turn(hub):
     with pytest.raises(StopIteration) as at_once:
         hub.user("ada").spawner.poll().send(None)
     assert at_once.value.value is None
+
+
+async def test_a_start_that_is_cancelled_before_its_first_step_goes_no_further(hub, cluster, ada):
+    spawner = hub.user(ada.name).spawner
+    spawner.user_options = {"profile": "small"}
+    before = len(spawner.gate._known.shared().ledger)
+    starting = spawner.start()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await asyncio.sleep(0.3)
+    assert spawner.gate.choice is None
+    assert len(spawner.gate._known.shared().ledger) == before
+    assert await pod_of(cluster, ada) is None
