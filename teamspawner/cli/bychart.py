@@ -1,8 +1,8 @@
 """The pod of a choice as the chart's hub would make it: what chart values add to every server.
 
 Source: the chart's ``jupyterhub_config.py``, which sets KubeSpawner's traits from the values.
-What a hub adds beyond them (hooks, ``extraConfig``, ``extraPodConfig``, the home and extra
-volumes) is not known here.
+What a hub adds beyond them (hooks, ``extraConfig``, most of ``extraPodConfig``, the home and
+extra volumes) is not known here.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def as_chart(
         node_terms=found.node_terms,
         affinity=found.affinity,
         anti_affinity=found.anti_affinity,
+        spread=found.spread,
     )
     return replace(plain, pod=replace(pod, spec=spec))
 
@@ -115,6 +116,9 @@ def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, 
                 "podAffinity": {_REQUIRED: _objects(near)},
                 "podAntiAffinity": {_REQUIRED: _objects(apart)},
             },
+            "topologySpreadConstraints": _objects(
+                within(single, "extraPodConfig.topologySpreadConstraints")
+            ),
             "priority": _priority(values),
         },
     }

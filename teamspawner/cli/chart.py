@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from teamspawner.cli.mapfile import read_map
-from teamspawner.cli.names import label, natural
+from teamspawner.cli.names import add_namespace, label, natural
 from teamspawner.cli.placeholders import MI, deployments, quantities, unused
 from teamspawner.cli.words import tell
 from teamspawner.map import Image, Map, Tier
@@ -44,13 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="jupyterhub",
         help="name of the Helm release; default: %(default)s",
     )
-    parser.add_argument(
-        "--namespace",
-        type=label,
-        metavar="NS",
-        default="jupyterhub",
-        help="where the hub runs; default: %(default)s",
-    )
+    add_namespace(parser)
     parser.add_argument(
         "--skip-gpu-images",
         action="store_true",

@@ -10,6 +10,17 @@ _LABEL_MOST = 63
 _SUBDOMAIN_MOST = 253
 
 
+def add_namespace(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that says where the hub runs."""
+    parser.add_argument(
+        "--namespace",
+        type=label,
+        metavar="NS",
+        default="jupyterhub",
+        help="where the hub runs; default: %(default)s",
+    )
+
+
 def label(text: str) -> str:
     """A namespace or release, as an argparse type: a DNS label.
 

@@ -6,7 +6,7 @@ import argparse
 
 import yaml
 
-from teamspawner.cli.names import label, subdomain
+from teamspawner.cli.names import add_namespace, subdomain
 from teamspawner.cli.rights import FEATURES, USUAL, manifests
 from teamspawner.cli.words import UsageError
 
@@ -19,13 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,…",
         help=f"what the hub shall see: {', '.join(FEATURES)}; default: %(default)s",
     )
-    parser.add_argument(
-        "--namespace",
-        type=label,
-        metavar="NS",
-        default="jupyterhub",
-        help="where the hub runs; default: %(default)s",
-    )
+    add_namespace(parser)
     parser.add_argument(
         "--service-account",
         type=subdomain,

@@ -14,7 +14,7 @@ from msgspec import json
 
 from teamspawner.capacity.objects import Candidate
 from teamspawner.cluster import wire
-from teamspawner.cluster.decode import FINISHED, is_judged
+from teamspawner.cluster.decode import FINISHED, OURS, is_judged
 from teamspawner.cluster.form import INITIAL_END, LONGEST_EVENT, STEP, Event, HalfError
 from teamspawner.cluster.kinds import Kind, Kinds, RareError
 from teamspawner.cluster.messages import CUT, WHOLE, DecodeError, mapping, opened
@@ -26,8 +26,7 @@ __all__ = ["BinaryPods", "words_of"]
 
 _PREFIX = 4
 """Bytes that tell how long an event is (apimachinery ``util/framer``)."""
-_OURS = b"teamspawner/"
-"""What a label begins with that says whose server a pod is."""
+_OURS = OURS.encode()
 _PARTS: Mapping[str, Any] = {"PodSpec": wire.PodSpec, "PodStatus": wire.PodStatus}
 _PODS = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _watch_event = WHOLE["WatchEvent"].FromString

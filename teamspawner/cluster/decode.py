@@ -42,6 +42,8 @@ __all__ = [
     "version_of",
 ]
 
+OURS = "teamspawner/"
+"""What a label begins with that this package puts on servers."""
 FINISHED = frozenset({"Succeeded", "Failed"})
 _VERSION = re.compile(r":v?(1\.\d+(?:\.\d+)?)[^/]*$")
 _STATIC = (b'"kubernetes.io/config.mirror"', b'"kubernetes.io/config.source"')

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from teamspawner.capacity.objects import Candidate, NodeState, Pod, Resources
 from teamspawner.capacity.objects import Node as NodeValue
-from teamspawner.cluster.decode import FINISHED, PodRecord
+from teamspawner.cluster.decode import FINISHED, OURS, PodRecord
 from teamspawner.cluster.kinds import Kind, Kinds
 from teamspawner.cluster.quick import QuickPod
 from teamspawner.cluster.recognise import Recogniser
 
 __all__ = ["OurPod", "Pods", "is_ours"]
 
-_OURS = b'"teamspawner/'
+_OURS = f'"{OURS}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +210,4 @@ class Pods:
 
 def is_ours(pod: Pod) -> bool:
     """Whether a pod carries a label of ours: a server of a hub."""
-    return any(key.startswith("teamspawner/") for key in pod.labels)
+    return any(key.startswith(OURS) for key in pod.labels)

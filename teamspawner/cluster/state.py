@@ -32,6 +32,8 @@ class State:
         rules: The scheduler whose way of counting applies.
         unseen: Plural names of kinds that are not seen, or not completely.
         version: Grows with every change that can alter a verdict.
+        pods: All unfinished pods; who puts one there calls ``pod_changed``.
+        unread: What is not known because of objects that cannot be read.
     """
 
     rules: Rules

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from teamspawner.capacity.objects import EMPTY
-from teamspawner.cluster.decode import FINISHED
+from teamspawner.cluster.decode import FINISHED, OURS
 
 __all__ = ["EVERYWHERE", "NOWHERE", "Unread", "reach"]
 
@@ -23,7 +23,7 @@ NOWHERE = ""
 SOME_NODE = "?"
 """Stands for a node whose name cannot be read; no node is called so."""
 
-_WIDE = (b'"podAntiAffinity"', b'"teamspawner/')
+_WIDE = (b'"podAntiAffinity"', f'"{OURS}'.encode())
 """Marks of pods that count beyond their node: they keep others off, or count towards caps."""
 
 

@@ -128,6 +128,33 @@ def test_a_server_keeps_off_those_that_it_must_not_be_beside(explain):
     assert explain(node, other, values=values)[0] == "BUSY"
 
 
+@pytest.mark.parametrize(
+    ("component", "verdict"), [("singleuser-server", "BUSY"), ("web", "FITS_NOW")]
+)
+def test_servers_spread_over_zones_where_every_pod_is_told_to(explain, component, verdict):
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "zone",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"component": "singleuser-server"}},
+    }
+    nodes = [a_node(name, labels={"zone": name}) for name in ("here", "there")]
+    nodes[1]["status"]["allocatable"]["cpu"] = "1"
+    other = {
+        "kind": "Pod",
+        "metadata": {
+            "name": "x",
+            "namespace": "default",
+            "uid": "x",
+            "labels": {"component": component},
+        },
+        "spec": {"nodeName": "here", "containers": [{"name": "c"}]},
+        "status": {"phase": "Running"},
+    }
+    values = single(extraPodConfig={"topologySpreadConstraints": [spread]})
+    assert explain(*nodes, other, values=values)[0] == verdict
+
+
 def test_what_runs_beside_the_server_takes_room_too(explain):
     sidecar = {"name": "s", "resources": {"requests": {"cpu": "500m"}}}
     _, requests, _ = explain(a_node(), values=single(extraContainers=[sidecar]))

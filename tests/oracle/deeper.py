@@ -28,14 +28,15 @@ def miscounted(oracle: Oracle, case: Json, verdicts: list[Verdict]) -> Iterator[
     for pod, verdict in zip(case["pods"], verdicts, strict=True):
         if verdict.status is not Status.FITS_NOW or verdict.count is None or verdict.count > MOST:
             continue
-        found = _placed_one_by_one(oracle, case, pod)
+        found = placed_one_by_one(oracle, case["cluster"], pod, MOST + 1)
         if found != verdict.count:
             yield f"seed {case['id']} {pod['metadata']['name']}: {found}, not {verdict.count}"
 
 
-def _placed_one_by_one(oracle: Oracle, case: Json, pod: Json) -> int:
-    cluster, placed = copy.deepcopy(case["cluster"]), 0
-    while placed <= MOST:
+def placed_one_by_one(oracle: Oracle, cluster: Json, pod: Json, most: int) -> int:
+    """How many pods like this one the scheduler places, each after the other; ``most`` at most."""
+    cluster = copy.deepcopy(cluster)
+    for placed in range(most):
         answer = oracle.ask({"id": 0, "cluster": cluster, "pods": [pod]})[0]
         if not answer.nodes:
             return placed
@@ -44,8 +45,7 @@ def _placed_one_by_one(oracle: Oracle, case: Json, pod: Json) -> int:
         twin["spec"]["nodeName"] = answer.nodes[0]
         twin["status"] = {"phase": "Running"}
         cluster["items"].append(twin)
-        placed += 1
-    return placed
+    return most
 
 
 def misjudged_when_emptied(oracle: Oracle, case: Json, verdicts: list[Verdict]) -> Iterator[str]:

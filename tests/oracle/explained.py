@@ -6,7 +6,6 @@ what disagrees and a tally of verdicts; exit 1 when anything did.
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from teamspawner.cli import main
-from tests.oracle.deeper import takes_emptied
+from tests.oracle.deeper import placed_one_by_one, takes_emptied
 from tests.oracle.dice import Json
 from tests.oracle.expect import Expected, offers, teams
 from tests.oracle.hardware import PARTITIONS
@@ -91,7 +90,7 @@ def _of_offer(
         yield f"{offer['verdict']} and startable {offer['startable']}"
     if answer.nodes:
         most = MOST if each.left is None else min(each.left, MOST)
-        fit = _one_after_another(oracle, asked, each.pod, most)
+        fit = placed_one_by_one(oracle, asked.cluster, each.pod, most)
         if min(offer["count"], MOST) != fit:
             yield f"count {offer['count']}, the scheduler {fit}"
     elif not answer.preempt and offer["count"] != 0:
@@ -116,20 +115,6 @@ def _verdicts(each: Expected, answer: Answer) -> set[str]:
     if answer.nodes:
         return {"FITS_NOW"}
     return {"FITS_BY_PREEMPTION"} if answer.preempt else {"BUSY", "NEVER"}
-
-
-def _one_after_another(oracle: Oracle, asked: Question, pod: Json, most: int) -> int:
-    cluster = copy.deepcopy(asked.cluster)
-    for placed in range(most):
-        answer = oracle.ask({"id": 0, "cluster": cluster, "pods": [pod]})[0]
-        if not answer.nodes:
-            return placed
-        twin = copy.deepcopy(pod)
-        twin["metadata"] |= {"name": f"twin{placed}", "uid": f"twin{placed}"}
-        twin["spec"]["nodeName"] = answer.nodes[0]
-        twin["status"] = {"phase": "Running"}
-        cluster["items"].append(twin)
-    return most
 
 
 def _of_alternatives(listed: list[dict[str, Any]]) -> Iterator[str]:
