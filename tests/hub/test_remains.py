@@ -125,6 +125,33 @@ async def test_a_pod_that_nobody_waits_for_is_deleted_and_counted_until_it_is_go
 
 
 @pytest.mark.asyncio
+async def test_a_pod_that_is_going_already_is_not_hurried_and_counts_until_it_is_gone(case):
+    case.server.pod = a_pod(deletionTimestamp="2026-01-01T00:00:00Z")
+    case.look()
+    await case.asked(2)
+    assert len(case.ledger)
+    assert case.server.asked == ["GET", "GET"]
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_the_watch_shows_is_deleted_all_the_same_when_nobody_waits_for_it(case):
+    case.seen = True
+    case.settle()
+    case.server.pod = a_pod()
+    case.look()
+    await until(lambda: case.server.deleted)
+
+
+@pytest.mark.asyncio
+async def test_a_pod_is_deleted_when_the_api_server_is_well_again(case):
+    case.server.pod, case.server.status = a_pod(), 503
+    case.look()
+    await case.asked(1)
+    case.server.status = 0
+    await until(lambda: case.server.deleted)
+
+
+@pytest.mark.asyncio
 async def test_a_pod_that_is_to_stay_is_counted_and_left_alone(case):
     case.server.pod = a_pod()
     case.look(unwanted=False)
