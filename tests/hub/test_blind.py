@@ -41,10 +41,13 @@ async def ada(hub, cluster, request):
     await until(lambda: nothing_is_left(hub, cluster))
 
 
-def blind(cluster):
+async def blind(cluster):
     """From now on nobody is told of a pod; what is asked of the API server is answered."""
     cluster.server.faults.set("pods", Fault(silent=True, watch_only=True))
     cluster.server.faults.cut()
+    await asyncio.sleep(0.3)
+    cluster.server.faults.cut()  # those that were just beginning
+    await asyncio.sleep(0.7)  # one that begins after a pod was made would be told of it
 
 
 def sighted(cluster):
@@ -87,7 +90,7 @@ async def failed(cluster, starting, number):
 
 
 async def test_a_start_that_fails_unseen_is_counted_while_its_pod_is_there(cluster, ada):
-    blind(cluster)
+    await blind(cluster)
     await failed(cluster, ada.start({"profile": "small"}), 1)
     await failed(cluster, ada.start({"profile": "small"}, "other"), 2)
     third = await ada.start({"profile": "small"}, "third")
@@ -97,7 +100,7 @@ async def test_a_start_that_fails_unseen_is_counted_while_its_pod_is_there(clust
 
 async def test_the_accelerators_of_a_start_that_fails_unseen_are_its_teams_still(hub, cluster, ada):
     bob = await hub.someone("bob", "arts")
-    blind(cluster)
+    await blind(cluster)
     await failed(cluster, ada.start({"profile": GPU, "gpus": "2"}), 1)
     answer = await bob.start({"profile": GPU, "gpus": "2"})
     assert (answer.status, "uses 2 of its 3 GPUs" in answer.json["message"]) == (409, True)
@@ -108,7 +111,7 @@ async def test_the_accelerators_of_a_start_that_fails_unseen_are_its_teams_still
 async def test_who_tries_again_is_not_held_back_by_what_their_own_failed_start_may_have_left(
     cluster, ada
 ):
-    blind(cluster)
+    await blind(cluster)
     await failed(cluster, ada.start({"profile": "small"}), 1)
     await failed(cluster, ada.start({"profile": "small"}, "other"), 2)
     assert {o["startable"] for o in await offers(ada) if o["slug"] == "small"} == {True}
@@ -123,7 +126,7 @@ async def test_who_tries_again_is_not_held_back_by_what_their_own_failed_start_m
 async def test_a_pod_that_a_failed_start_has_left_unseen_is_deleted_and_gives_its_place_back(
     hub, cluster, ada
 ):
-    blind(cluster)
+    await blind(cluster)
     assert (await ada.start({"profile": "small"})).status == 500
     ledger = shared_by(hub.user("ada").spawner).ledger
     async with asyncio.timeout(5):
@@ -138,7 +141,7 @@ async def test_caps_are_counted_by_the_last_news_and_what_was_let_pass_since_whe
     shared = shared_by(hub.user("ada").spawner)
     if running == SERVERS:
         assert (await ada.start({"profile": "small"}, "third")).status == 201
-    blind(cluster)
+    await blind(cluster)
     shared._stale_after = 0.0
     try:
         await failed(cluster, ada.start({"profile": "small"}), running)
@@ -157,7 +160,7 @@ async def test_caps_are_counted_by_the_last_news_and_what_was_let_pass_since_whe
 
 async def test_no_time_passes_for_a_place_while_nothing_is_heard_of_pods(hub, cluster, ada):
     shared = shared_by(hub.user("ada").spawner)
-    blind(cluster)
+    await blind(cluster)
     await asyncio.sleep(0.3)
     shared.ledger.reserve(Reservation("t", "ada", "arts", until=shared.now()))
     await asyncio.sleep(0.3)

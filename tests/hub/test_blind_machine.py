@@ -75,7 +75,7 @@ async def test_no_cap_is_passed_whoever_is_blind(hub, cluster):
 
     for _ in range(ROUNDS):
         beside.blind = dice.random() < 0.6
-        (blind if beside.blind else sighted)(cluster)
+        await blind(cluster) if beside.blind else sighted(cluster)
         await asyncio.gather(*(act(person) for person in people for _ in range(2)))
         assert not looking.done() or looking.result()
         assert beside.most_gpus <= TEAM_GPUS
