@@ -60,8 +60,12 @@ class Holdings:
             self._count[kind] += sign
             self._total[kind] += sign * total
             self._free[kind] += sign * free
+            if not self._count[kind]:  # the last machine with this model has left
+                del self._count[kind], self._total[kind], self._free[kind]
         for user, held in part.in_use:
             self._in_use[user] += sign * held
+            if not self._in_use[user]:
+                del self._in_use[user]
 
     def seen(self, snapshot: Snapshot) -> Seen:
         """What the metrics tell of a snapshot; what is not wholly known is left out."""
@@ -69,13 +73,12 @@ class Holdings:
             pass
         unseen, blind = snapshot.unseen, snapshot.blind
         unsure = blind or "pods" in unseen or bool(snapshot.unread)
-        there = [kind for kind, nodes in self._count.items() if nodes]
         return Seen(
             snapshot.as_of,
             None if "nodes" in unseen else len(snapshot.nodes),
-            {} if unsure else {user: held for user, held in self._in_use.items() if held},
-            {} if blind else {kind: self._total[kind] for kind in there},
-            {} if unsure else {kind: self._free[kind] for kind in there},
+            {} if unsure else dict(self._in_use),
+            {} if blind else dict(self._total),
+            {} if unsure else dict(self._free),
         )
 
 

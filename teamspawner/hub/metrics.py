@@ -9,10 +9,10 @@ wanted for long are taken away.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.metrics import metrics_prefix
 from prometheus_client import REGISTRY, Counter, Histogram
@@ -20,6 +20,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from teamspawner.offers.model import Offer
+
+if TYPE_CHECKING:
+    from teamspawner.map.schema import Map
 
 SUBSYSTEM = "teamspawner"
 Sample = tuple[tuple[str, ...], float]
@@ -124,15 +127,32 @@ class Used:
         self._at[wanted] = now  # at the end: what was not wanted for longest comes first
         self._series.setdefault(wanted, set()).add((counter, labels))
         while now - self._at[first := next(iter(self._at))] > UNWANTED_S or len(self) > MOST:
-            del self._at[first]
-            for used, values in self._series.pop(first):
-                used.remove(*values)
-            for reason in LACKING:
-                REFUSALS.remove(reason, *first)
+            self._end(first)
+
+    def keep(self, tiers: Collection[str], teams: Collection[str]) -> None:
+        """Take away the series of tiers and teams that are no longer in the map.
+
+        What is of no team is an admin's own profile, and stays.
+        """
+        for tier, model, team in tuple(self._at):
+            if team and not (tier in tiers and team in teams):
+                self._end((tier, model, team))
+
+    def _end(self, wanted: _Wanted) -> None:
+        del self._at[wanted]
+        for used, values in self._series.pop(wanted):
+            used.remove(*values)
+        for reason in LACKING:
+            REFUSALS.remove(reason, *wanted)
 
 
 _USED = Used()
 """Of this process, as the counters are."""
+
+
+def in_force(parsed: Map) -> None:
+    """Take note of a map, new or edited: series of what it does not have any more end."""
+    _USED.keep(parsed.tiers, parsed.teams)
 
 
 def offered(offers: Iterable[Offer]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from teamspawner.hub.remains import Making, may_have_made
+from teamspawner.hub.remains import LANDS_WITHIN_S, Making, may_have_made
 from teamspawner.offers.reservations import Reservation
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ ANSWER_S = 0.7
 Without it nobody would know for long whether there is a pod. JupyterHub gives a start that it
 cancels one second to end.
 """
+
+SHOWN_WITHIN_S = LANDS_WITHIN_S + 20.0
+"""How long a start must have been over when news of pods that do not show its pod prove that
+there is none."""
 
 
 class Place:
@@ -106,12 +110,17 @@ class Place:
         self._shared().settle()
         if not well:
             self._unwanted = self._making is not None
-            self._shared().ledger.over(self.token)
+            self._is_over()
 
     def give_back(self) -> None:
         """Note that JupyterHub has done with the server: what may remain is looked after."""
         shared, making, self._making = self._shared(), self._making, None
         shared.settle()
-        kept = shared.ledger.over(self.token)
+        kept = self._is_over()
         if making is not None and (kept or self._unwanted):
             shared.remains.look_for(making, self._spawner.api, unwanted=self._unwanted)
+
+    def _is_over(self) -> bool:
+        """Whether the place of a start that is over is kept."""
+        shared = self._shared()
+        return shared.ledger.over(self.token, shared.now() + SHOWN_WITHIN_S)

@@ -120,6 +120,8 @@ class Shared:
         held = self._held(spawner)
         if self._desk is None or self._desk[0] is not held:
             namespaces = None if spawner.enable_user_namespaces else frozenset({spawner.namespace})
+            if held.map is not None:
+                metrics.in_force(held.map)
             self._desk = (held, Desk(held.map, broken=held.broken, namespaces=namespaces))
         return self._desk[1]
 

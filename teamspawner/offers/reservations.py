@@ -82,17 +82,21 @@ class Ledger:
         """Note that a start's pod was made: no other of its name is there any more."""
         self._end(t for t, held in self._held.items() if held.pod == pod and t != token)
 
-    def over(self, token: str) -> bool:
+    def over(self, token: str, until: float) -> bool:
         """Note that a start is over; tell whether its place is kept, for a pod that may be there.
 
         It ends when the pod is seen (``seen``), is known not to be there (``release``), or a
         later one has its name (``made``).
+
+        Args:
+            token: Of the start.
+            until: News of pods from then on that do not show the pod prove that it is not there.
         """
         held = self._held.get(token)
         if held is None or not held.pod:
             self.release(token)
             return False
-        self._held[token] = replace(held, over=True)
+        self._held[token] = replace(held, over=True, until=min(held.until, until))
         return True
 
     def release(self, token: str) -> bool:

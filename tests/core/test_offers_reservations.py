@@ -100,16 +100,16 @@ def in_doubt(*pods):
     """A ledger with a start for each of these pods, which may be there, over."""
     ledger = Ledger()
     for pod in pods:
-        ledger.reserve(Reservation(f"of {pod}", "x", "t", until=10.0))
+        ledger.reserve(Reservation(f"of {pod}", "x", "t", until=99.0))
         ledger.asked_for(f"of {pod}", pod)
-        ledger.over(f"of {pod}")
+        ledger.over(f"of {pod}", 10.0)
     return ledger
 
 
 def test_a_start_that_is_over_gives_its_place_back_when_it_never_asked_for_a_pod():
     ledger = Ledger()
     ledger.reserve(Reservation("a", "x", "t"))
-    assert not ledger.over("a")
+    assert not ledger.over("a", 10.0)
     assert "a" not in ledger
 
 
@@ -118,14 +118,14 @@ def test_a_start_that_is_over_gives_its_place_back_when_its_pod_was_not_made_aft
     ledger.reserve(Reservation("a", "x", "t"))
     ledger.asked_for("a", "hub/p")
     ledger.asked_for("a", "")
-    assert not ledger.over("a")
+    assert not ledger.over("a", 10.0)
     assert "a" not in ledger
 
 
 def test_a_start_that_is_over_keeps_its_place_while_its_pod_may_be_there():
     ledger = in_doubt("hub/p")
-    assert ledger.over("of hub/p")
-    assert len(ledger) == 1
+    assert ledger.over("of hub/p", 20.0)
+    assert [(each.over, each.until) for each in ledger.held] == [(True, 10.0)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_place_in_doubt_ends(end):
         lambda ledger: ledger.made("another", "elsewhere/p"),
         lambda ledger: ledger.expire(9.9),
         lambda ledger: ledger.asked_for("another", "hub/p"),
-        lambda ledger: ledger.over("another"),
+        lambda ledger: ledger.over("another", 0.0),
     ],
     ids=["seen", "released", "made-itself", "namesake", "early", "asked-for", "over"],
 )

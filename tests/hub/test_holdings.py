@@ -113,3 +113,12 @@ def test_a_count_that_was_begun_is_ended_by_whoever_asks():
     fewer = Snapshot(nodes={name: nodes[name] for name in list(nodes)[:9]})
     assert following.seen(fewer) == Holdings().seen(fewer)
     assert list(steps) == []
+
+
+def test_models_and_teams_that_left_take_no_room():
+    following = Holdings()
+    for number in range(40):
+        labels = {"nvidia.com/gpu.product": f"Model-{number}"}
+        pods = [a_pod(2, team=f"team-{number}"), a_pod(1, team=f"team-{number}")]
+        following.seen(Snapshot(nodes={"a": a_node("a", pods=pods, **labels)}, version=number))
+    assert {len(each) for each in vars(following).values() if isinstance(each, dict)} == {1}

@@ -22,7 +22,8 @@ from teamspawner.offers.scene import Scene
 pytestmark = pytest.mark.slow
 
 GPU = "gpu-nvidia-a100-sxm4-80gb"
-TEAM_CAP, USER_CAP, SERVERS_CAP, LASTS_S = 5, 3, 2, 100
+TEAM_CAP, USER_CAP, SERVERS_CAP = 5, 3, 2
+LASTS_S, IN_DOUBT_S = 100, 40
 MAP = load(
     {
         "tiers": {
@@ -121,6 +122,14 @@ class Starts(RuleBasedStateMachine):
         self.over(token)
 
     @rule(token=live)
+    def it_fails_and_its_pod_may_be_there(self, token):
+        self.ledger.asked_for(token, f"hub/{token}")
+        kept = self.ledger.over(token, self.now + IN_DOUBT_S)
+        if token in self.ends:
+            assert kept
+            self.ends[token] = min(self.ends[token], self.now + IN_DOUBT_S)
+
+    @rule(token=live)
     def it_is_stopped(self, token):
         self.ledger.release(token)
         self.over(token)
@@ -143,6 +152,10 @@ class Starts(RuleBasedStateMachine):
     @invariant()
     def no_cap_is_ever_passed(self):
         assert sum(self.used()) <= TEAM_CAP
+
+    @invariant()
+    def whatever_may_be_there_is_counted(self):
+        assert {each.token for each in self.ledger.held} | set(self.pods) == set(self.held)
 
     @invariant()
     def nothing_is_reserved_for_what_is_over(self):

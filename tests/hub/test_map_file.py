@@ -3,6 +3,7 @@
 import pytest
 import pytest_asyncio
 
+from teamspawner.hub import metrics
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -104,3 +105,17 @@ async def test_after_a_wrong_edit_the_last_good_map_holds_and_the_fault_is_told_
 async def test_a_file_that_goes_away_changes_nothing(ada, path):
     path.unlink()
     assert set(await slugs(ada)) == {"small", "large", "own"}
+
+
+async def test_metrics_tell_of_no_tier_that_an_edit_took_away(ada, path):
+    def told():
+        counters = (metrics.OFFERS, metrics.REFUSALS)
+        samples = (each for one in counters for each in one.collect()[0].samples)
+        return {each.labels["tier"] for each in samples} & {"passing", "small", "own"}
+
+    write(path, WIDER.replace("large", "passing"))
+    assert set(await slugs(ada)) == {"passing", "small", "own"}
+    assert told() == {"passing", "small", "own"}
+    write(path, GOOD)
+    await slugs(ada)
+    assert told() == {"small", "own"}

@@ -9,7 +9,7 @@ import pytest_asyncio
 from kubernetes_asyncio.client import ApiException
 
 from teamspawner.hub.shared import shared_by
-from teamspawner.offers.choices import START_LABEL
+from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.reservations import Reservation
 from tests.hub.hubs import a_hub
 
@@ -105,6 +105,16 @@ async def test_a_start_whose_pod_was_made_keeps_its_place_when_it_fails(start):
     assert await start.ask(answered(True))
     start.place.ended(well=False)
     assert start.holds
+
+
+async def test_a_minute_of_news_that_do_not_show_a_pod_proves_that_there_is_none(start):
+    await start.ask(answered(True))
+    over = start.shared.now()
+    start.place.ended(well=False)
+    start.shared.ledger.expire(over + 59)
+    assert start.holds
+    start.shared.ledger.expire(over + 61)
+    assert not start.holds
 
 
 async def test_a_start_whose_pod_was_refused_gives_its_place_back_at_once(start):

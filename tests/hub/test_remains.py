@@ -74,9 +74,9 @@ class Case:
         self.server, self.api, self.seen = server, api, False
         self.ledger = Ledger()
         self.remains = Remains(self.ledger, self.settle)
-        self.ledger.reserve(Reservation("t", "ada", "arts"))
+        self.ledger.reserve(Reservation("t", "ada", "arts", until=1.0))
         self.ledger.asked_for("t", POD)
-        self.ledger.over("t")
+        self.ledger.over("t", 1.0)
 
     def settle(self):
         self.ledger.seen({"t"} if self.seen else ())
@@ -122,6 +122,33 @@ async def test_a_pod_that_nobody_waits_for_is_deleted_and_counted_until_it_is_go
     assert (options["preconditions"]["uid"], options["gracePeriodSeconds"]) == (UID, 1)
     case.server.pod = None
     await until(lambda: not len(case.ledger))
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_is_going_already_is_not_hurried_and_counts_until_it_is_gone(case):
+    case.server.pod = a_pod(deletionTimestamp="2026-01-01T00:00:00Z")
+    case.look()
+    await case.asked(2)
+    assert len(case.ledger)
+    assert case.server.asked == ["GET", "GET"]
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_the_watch_shows_is_deleted_all_the_same_when_nobody_waits_for_it(case):
+    case.seen = True
+    case.settle()
+    case.server.pod = a_pod()
+    case.look()
+    await until(lambda: case.server.deleted)
+
+
+@pytest.mark.asyncio
+async def test_a_pod_is_deleted_when_the_api_server_is_well_again(case):
+    case.server.pod, case.server.status = a_pod(), 503
+    case.look()
+    await case.asked(1)
+    case.server.status = 0
+    await until(lambda: case.server.deleted)
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from teamspawner.hub.refusal import Refusal
 from teamspawner.hub.shared import Shared
+from teamspawner.offers.labels import START_LABEL
 from tests.hub.hubs import a_hub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default")]
@@ -138,6 +139,44 @@ async def test_what_a_start_itself_holds_takes_nothing_from_what_it_names_instea
     told = await gate.with_nearest(Refusal(409, "busy", "No room."))
     gate.forget()
     assert "Nearest that fits" in told.sentence
+
+
+async def test_what_failed_for_another_reason_than_room_names_nothing_instead(hub, ada):
+    gate = hub.user(ada.name).spawner.gate
+    await gate.choose({"profile": "small"})
+    refusal = Refusal(503, "failed", "It failed.")
+    assert await gate.with_nearest(refusal) is refusal
+    gate.forget()
+
+
+async def test_a_place_outlasts_the_longest_start(hub, ada):
+    spawner = hub.user(ada.name).spawner
+    shared = spawner.gate._known.shared()
+    before = shared.now()
+    await spawner.gate.choose({"profile": "small"})
+    (held,) = [each for each in shared.ledger.held if each.token == spawner.gate.place.token]
+    spawner.gate.forget()
+    # the tier that may wait for an hour, and its start
+    assert held.until - before >= 3600 + spawner.start_timeout + 600
+
+
+async def test_a_pod_of_an_earlier_start_is_not_taken_for_that_of_the_newest(hub, ada):
+    gate = hub.user(ada.name).spawner.gate
+    token = gate.place.new_token()
+    labels = {"own": {START_LABEL: token}, "earlier": {START_LABEL: "another"}, "none": None}
+    found = {name: gate.is_newest({"metadata": {"labels": each}}) for name, each in labels.items()}
+    assert found == {"own": True, "earlier": False, "none": True}
+
+
+async def test_what_is_named_instead_is_judged_by_its_very_pod(hub, ada):
+    def grow(pod):
+        resources = pod.spec.containers[0].resources
+        resources.requests["cpu"] = resources.limits["cpu"] = 65
+
+    HOOKED.append(grow)
+    answer = await ada.start({"profile": "small"})
+    assert answer.status == 409
+    assert "Nearest" not in answer.json["message"]
 
 
 async def test_an_image_that_does_not_exist_ends_its_start_in_seconds(hub, cluster, ada):
