@@ -13,6 +13,7 @@ from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.bounded import bounded
 from teamspawner.cli.mapfile import read_source
 from teamspawner.cli.refused import refusals
 from teamspawner.cli.words import UsageError, instant, tell
@@ -23,8 +24,6 @@ from teamspawner.offers.sentences import sentence
 
 COMMAND = "fit"
 _NAMED = 8
-_MOST_VALUES = 3_000_000
-"""Of a YAML document with all aliases unfolded: more is a bomb made of them."""
 _YES = frozenset({Status.FITS_NOW, Status.FITS_BY_PREEMPTION})
 
 
@@ -84,26 +83,7 @@ def _parse(text: str) -> list[Any]:
         return [json.loads(text)]
     except json.JSONDecodeError:
         documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return [_bounded(document) for document in documents if document is not None]
-
-
-def _bounded(document: Any) -> Any:
-    """Return a document that is not too large once its aliases are unfolded.
-
-    Raises:
-        ValueError: When it is, or holds itself.
-    """
-    waiting, left = [document], _MOST_VALUES
-    while waiting:
-        found = waiting.pop()
-        left -= 1
-        if left < 0:
-            raise ValueError(f"more than {_MOST_VALUES} values; found an alias inside itself?")
-        if isinstance(found, Mapping):
-            waiting.extend(found.values())
-        elif isinstance(found, list | tuple):
-            waiting.extend(found)
-    return document
+        return [bounded(document) for document in documents if document is not None]
 
 
 def _pods(place: str, documents: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
