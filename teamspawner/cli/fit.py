@@ -13,6 +13,7 @@ from teamspawner.capacity import Rules, Status, Verdict, judge
 from teamspawner.capacity.filters import is_extended
 from teamspawner.capacity.objects import Candidate, Snapshot
 from teamspawner.cli import seen
+from teamspawner.cli.bounded import bounded
 from teamspawner.cli.mapfile import read_source
 from teamspawner.cli.refused import refusals
 from teamspawner.cli.words import UsageError, instant, tell
@@ -82,7 +83,7 @@ def _parse(text: str) -> list[Any]:
         return [json.loads(text)]
     except json.JSONDecodeError:
         documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return [document for document in documents if document is not None]
+        return [bounded(document) for document in documents if document is not None]
 
 
 def _pods(place: str, documents: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from teamspawner.cli.bounded import bounded
 from teamspawner.cli.words import UsageError
 from teamspawner.errors import MapError
 from teamspawner.map import Map, load
@@ -75,6 +76,10 @@ def with_values(path: str) -> Given:
     inside = custom.get("teamspawner") if isinstance(custom, dict) else None
     if not isinstance(inside, dict):
         return Given(source, {})
+    try:
+        bounded(whole)
+    except ValueError:  # Helm would not take them either; their map is judged all the same
+        return Given(inside, {})
     return Given(source if _strictly_sound(source) else inside, whole)
 
 

@@ -157,7 +157,7 @@ class Known:
         self._asked = self._clock()
         if not self._watched:
             self._watched = True
-            _let_go_later(self)
+            _let_go_after(LET_GO_S, self)
         if self._pods is None or self._pods.rules != shared.rules:
             dry_run = shared.dry_run if self._spawner.dry_run else None
             self._pods = Pods(self._spawner, dry_run, shared.rules, shared.alike)
@@ -165,15 +165,16 @@ class Known:
 
     def let_go(self) -> None:
         """Give up pods that nobody has asked for of late: most people have closed the page."""
-        if self._clock() - self._asked < LET_GO_S:
-            _let_go_later(self)
+        left_s = self._asked + LET_GO_S - self._clock()
+        if left_s > 0:
+            _let_go_after(left_s, self)
         else:
             self._pods, self._watched = None, False
 
 
-def _let_go_later(known: Known) -> None:
+def _let_go_after(seconds: float, known: Known) -> None:
     """Have ``let_go`` called, unless whose it is has gone by then."""
-    asyncio.get_running_loop().call_later(LET_GO_S, _let_go, weakref.ref(known))
+    asyncio.get_running_loop().call_later(seconds, _let_go, weakref.ref(known))
 
 
 def _let_go(known: weakref.ref[Known]) -> None:

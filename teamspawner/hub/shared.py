@@ -122,6 +122,7 @@ class Shared:
             namespaces = None if spawner.enable_user_namespaces else frozenset({spawner.namespace})
             if held.map is not None:
                 metrics.in_force(held.map)
+            self._index = FitIndex(self.rules)  # what it knows of sizes that are gone goes, too
             self._desk = (held, Desk(held.map, broken=held.broken, namespaces=namespaces))
         return self._desk[1]
 

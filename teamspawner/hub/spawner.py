@@ -7,6 +7,7 @@ one is used. So what only a spawner at work needs is imported by the first one m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -135,12 +136,13 @@ class TeamSpawner(Settings, KubeSpawner):
                 self.user_options = self.orm_spawner.user_options = {}
             self.gate.refused(refusal)
             bare(refusal)
-            bare(_error_of(inner))
+            bare(inner.exception() if inner.done() and not inner.cancelled() else None)
             raise
         except asyncio.CancelledError:
             answer_interrupted(self.handler)
             raise
         finally:
+            _let_go_of(inner)
             self.gate.place.ended(well=well)
         return address
 
@@ -320,9 +322,15 @@ class TeamSpawner(Settings, KubeSpawner):
         self.gate.forget()
 
 
-def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
-    """What a future ended with; None when it was cancelled, or did not fail."""
-    return None if future.cancelled() or not future.done() else future.exception()
+def _let_go_of(start: asyncio.Future[Any]) -> None:
+    """Free what was at hand where a start was cancelled, its pod above all.
+
+    A cancelled task keeps that until somebody asks for its error, and KubeSpawner keeps the
+    task (``_start_future``).
+    """
+    if start.cancelled():
+        with contextlib.suppress(asyncio.CancelledError):
+            start.exception()
 
 
 def _nothing(_spawner: Any, _options: Any) -> None:

@@ -314,3 +314,14 @@ def test_what_the_admin_gave_no_name_has_its_key():
 def test_a_text_of_ones_own_is_shown_where_it_is_on(free, shown):
     text = card(sizes(("m", 4), unlisted_choice=free)).options[0].free_text
     assert (text and (text.label, text.pattern)) == shown
+
+
+def test_rights_are_kept_for_so_many_sets_of_teams_and_right_for_every_other():
+    teams = [f"team{n}" for n in range(9)]
+    texts = (f"  {team}: {{groups: [{team}], tiers: [small]}}" for team in teams)
+    desk = a_desk("tiers: {small: {cpu: 1, memory: 1Gi}}\nteams:\n" + "\n".join(texts))
+    for number in range(1, 2 ** len(teams)):
+        mine = tuple(team for place, team in enumerate(teams) if number >> place & 1)
+        assert desk.listing(a_person(*mine), a_scene()).teams == mine
+        assert len(desk._stock._rights) <= 256
+        assert len(desk._stock._cards) <= 256

@@ -108,6 +108,35 @@ def test_what_is_no_pod_is_told_in_words(files, capsys, content, found):
     assert found in err
 
 
+LEVELS = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("&l\nkind: List\nitems: [*l]\n", id="a-list-in-itself"),
+        pytest.param("kind: Pod\nmetadata: &m {name: x, labels: *m}\n", id="a-value-in-itself"),
+        pytest.param(f"kind: Pod\nmetadata: {{name: x}}\na0: &a0 [x]\n{LEVELS}", id="a-bomb"),
+    ],
+)
+def test_pods_of_values_without_end_are_not_built(files, capsys, text):
+    (files / "odd").write_text(text)
+    code, out, err = said(capsys, "fit", "-f", "odd", "--dump", "dump.json")
+    assert (code, out) == (2, "")
+    assert "odd is neither YAML nor JSON: more than 3000000 values" in err
+
+
+@pytest.mark.parametrize("command", ["explain", "doctor"])
+def test_of_chart_values_without_end_the_map_alone_is_taken(files, capsys, command):
+    single = "singleuser: {extraContainers: [{name: x, env: *a29}]}\n"
+    inside = f"custom: {{teamspawner: {{{MAP.replace(chr(10), ', ', 1).strip()}}}}}\n"
+    (files / "values.yaml").write_text(f"a0: &a0 [x]\n{LEVELS}{single}{inside}")
+    user = ("--user", "u") if command == "explain" else ()
+    code, out, _ = said(capsys, command, "--map", "values.yaml", "--dump", "dump.json", *user)
+    assert code == 0
+    assert "Starts right away" in out or command == "doctor"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_pods_are_read_as_shells_write_them(files, capsys, encoding):
     lists = {"kind": "List", "items": [{"kind": "PodList", "items": [{"metadata": {"name": "é"}}]}]}

@@ -119,3 +119,12 @@ async def test_metrics_tell_of_no_tier_that_an_edit_took_away(ada, path):
     write(path, GOOD)
     await slugs(ada)
     assert told() == {"small", "own"}
+
+
+async def test_nothing_is_kept_of_sizes_that_edits_took_away(hub, ada, path):
+    held = []
+    for cpus in range(1, 7):
+        write(path, GOOD.replace("cpu: 1", f"cpu: {cpus}"))
+        assert await slugs(ada) == ["small", "own"]
+        held.append(len(hub.user("ada").spawner.gate._known.shared().index._sizes._held))
+    assert held[-1] == held[0]

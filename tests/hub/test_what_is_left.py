@@ -6,6 +6,7 @@ import gc
 
 import pytest
 import pytest_asyncio
+from kubernetes_asyncio.client import V1Pod
 
 from teamspawner.capacity.objects import Snapshot
 from teamspawner.hub.known import LET_GO_S, Known
@@ -33,9 +34,9 @@ async def hub(cluster, tmp_path_factory):
         yield running
 
 
-def clusters_held():
+def held(kind):
     gc.collect()
-    return sum(isinstance(each, Snapshot) for each in gc.get_objects())
+    return sum(isinstance(each, kind) for each in gc.get_objects())
 
 
 def unplaced(cluster):
@@ -49,17 +50,19 @@ def unplaced(cluster):
         pytest.param("small", unplaced, id="ended while it waited for room"),
     ],
 )
-async def test_a_start_that_failed_keeps_no_picture_of_the_cluster(hub, cluster, wanted, trouble):
+async def test_a_start_that_failed_keeps_no_pod_and_no_picture_of_the_cluster(
+    hub, cluster, wanted, trouble
+):
     await hub.someone("first")
     if trouble:
         trouble(cluster)
     people = [await hub.someone(f"{wanted}{number}") for number in range(6)]
-    before = clusters_held()
+    before, pods = held(Snapshot), held(V1Pod)
     for number, person in enumerate(people):
         await cluster.add_node(f"{wanted}-{number}")  # the cluster is another one each time
         answer = await person.start({"profile": wanted})
         assert answer.status == 409, answer
-    assert clusters_held() - before < 3
+    assert (held(Snapshot) - before < 3, held(V1Pod) - pods < 3) == (True, True)
     cluster.back_to_normal()
 
 
