@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from teamspawner.cli import main
 from tests.core.offering import A100, EXAMPLE
@@ -225,3 +226,23 @@ def test_capacity_in_text_lines_up(files, capsys):
 
 def test_a_dump_cannot_be_watched(files, capsys):
     assert main(["capacity", "--dump", files["dump"], "--watch"]) == 2
+
+
+def test_what_values_say_of_pods_and_explain_cannot_judge_is_named(files, tmp_path, capsys):
+    pod = {"runtimeClassName": "kata", "topologySpreadConstraints": []}
+    scripts = {"hooks": "c.KubeSpawner.modify_pod_hook = f", "setup": "teamspawner.setup(c)"}
+    values = {
+        "custom": {"teamspawner": yaml.safe_load(EXAMPLE)},
+        "singleuser": {"extraPodConfig": pod},
+        "hub": {"extraConfig": scripts, "config": {"KubeSpawner": {"node_selector": {"a": "b"}}}},
+    }
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    asked = ["explain", "--dump", files["dump"], "--user", "alice", "--map"]
+    assert main([*asked, str(file)]) == 0
+    told = "runtimeClassName, hub.config.KubeSpawner, hub.extraConfig.hooks\n"
+    assert (
+        f"only the hub's own page can: singleuser.extraPodConfig.{told}" in capsys.readouterr().err
+    )
+    assert main([*asked, files["map"]]) == 0
+    assert "not judged" not in capsys.readouterr().err

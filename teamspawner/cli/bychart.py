@@ -18,7 +18,7 @@ from teamspawner.cluster.decode import ObjectError, candidate
 from teamspawner.offers.choices import cross_terms, is_of_tier
 from teamspawner.offers.model import Choice
 
-__all__ = ["CHART", "as_chart", "fault_of", "tolerated_by"]
+__all__ = ["CHART", "as_chart", "fault_of", "tolerated_by", "unjudged"]
 
 CHART = tuple(
     Toleration(key, "Equal", "user", "NoSchedule")
@@ -27,6 +27,7 @@ CHART = tuple(
 """What every server of the chart tolerates unless its values say otherwise."""
 
 _PURPOSE = {"key": "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}
+_SPAWNERS = ("Spawner", "KubeSpawner", "TeamSpawner")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LABELS = {"app": "jupyterhub", "component": "singleuser-server"}
 
@@ -87,6 +88,20 @@ def fault_of(values: Mapping[str, Any]) -> str:
     except (ObjectError, TypeError) as error:
         return str(error)
     return ""
+
+
+def unjudged(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the paths of what the values say of servers' pods and nobody judges here."""
+    pod = "singleuser.extraPodConfig"
+    scripts, spread = "hub.extraConfig", f"{pod}.topologySpreadConstraints"
+    found = [f"{pod}.{key}" for key in _texts(within(values, pod))]
+    found += [f"hub.config.{name}" for name in _SPAWNERS if within(values, f"hub.config.{name}")]
+    found += [
+        f"{scripts}.{name}"
+        for name, text in _texts(within(values, scripts)).items()
+        if any(f"c.{spawner}." in text for spawner in _SPAWNERS)
+    ]
+    return tuple(path for path in found if path != spread)
 
 
 def _manifest(values: Mapping[str, Any], choice: Choice, pod: Pod) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from teamspawner.capacity import judge, place
 from teamspawner.capacity.objects import Resources, Snapshot
 from teamspawner.capacity.verdict import Status
 from teamspawner.cli import seen
-from teamspawner.cli.bychart import as_chart, fault_of, tolerated_by
+from teamspawner.cli.bychart import as_chart, fault_of, tolerated_by, unjudged
 from teamspawner.cli.mapfile import with_values
 from teamspawner.cli.tainted import kept_away
 from teamspawner.cli.words import UsageError, instant, tell
@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     fault = fault_of(given.values)
     if fault:
         tell(COMMAND, f"the values place servers in a way that cannot be read: {fault}")
+    if left := unjudged(given.values):
+        tell(COMMAND, f"not judged, only the hub's own page can: {', '.join(left)}")
     person = Person(args.user, groups)
     listing = listed(parsed, person, cluster, args.namespace, given.values)
     print(_json(listing) if args.format == "json" else _text(listing))
