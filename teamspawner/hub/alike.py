@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from teamspawner.capacity.objects import Candidate
+from teamspawner.capacity.objects import Candidate, VolumeUse
 from teamspawner.hub.turns import Turns
 from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.model import Choice
@@ -144,11 +144,11 @@ def _made_over(candidate: Candidate, theirs: Whose, mine: Whose) -> Candidate:
         else value
         for name, value in pod.labels.items()
     }
-    volumes = tuple(
-        replace(use, name=mine.claim) if use.name == theirs.claim else use
-        for use in pod.spec.volumes
-    )
-    spec = replace(pod.spec, volumes=volumes)
-    return replace(
-        candidate, name=mine.name, pod=replace(pod, labels=MappingProxyType(labels), spec=spec)
-    )
+    spec = replace(pod.spec, volumes=_own(pod.spec.volumes, theirs.claim, mine.claim))
+    return replace(candidate, name=mine.name, pod=replace(pod, labels=labels, spec=spec))
+
+
+@lru_cache(maxsize=16)
+def _own(volumes: tuple[VolumeUse, ...], theirs: str, mine: str) -> tuple[VolumeUse, ...]:
+    """Put one's own disk in the place of another's; all pods of one person share the outcome."""
+    return tuple(replace(use, name=mine) if use.name == theirs else use for use in volumes)

@@ -1,9 +1,8 @@
-"""Python's garbage collector while the cluster is listed for the first time.
+"""Python's garbage collector in a hub: no full collection while the cluster is listed, few later.
 
-A list makes many objects at once, and for each quarter that those add to what the process has,
-the collector walks all of it: in a hub some tenths of a second, during which nobody is served.
-Nearly nothing of it would be garbage. So collections of all generations wait; those of young
-objects go on.
+A full collection walks all that the process has: in a hub some tenths of a second, during which
+nobody is served. It is due whenever what came since the last adds up to a quarter of that, and
+a list adds much, nearly none of it garbage.
 """
 
 from __future__ import annotations
@@ -11,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import gc
 
-__all__ = ["give_back", "hold_back"]
+__all__ = ["give_back", "hold_back", "set_apart"]
 
 _NEVER = 1 << 20
 """Collections of the middle generation between two of all; what was set before is added."""
+_SELDOMER = 5
+"""With little to compare growth with, full collections would be due far too often."""
 
 
 def hold_back(longest_s: float = 60.0) -> None:
@@ -34,3 +35,14 @@ def give_back() -> None:
     young, middle, old = gc.get_threshold()
     if old >= _NEVER:
         gc.set_threshold(young, middle, old - _NEVER)
+
+
+def set_apart() -> None:
+    """Leave all that is there now out of collections, and make full ones of the rest seldomer.
+
+    Done once: what is set apart and goes nevertheless is freed, cycles excepted.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        young, middle, old = gc.get_threshold()
+        gc.set_threshold(young, middle, old * _SELDOMER)

@@ -36,12 +36,16 @@ class Shaped:
     """A choice's pod.
 
     Attributes:
+        choice: What is chosen.
         candidate: For the judge.
+        until: When it must be made anew, in seconds of the clock.
         verdict: What admission has already decided; None when the scheduler decides.
         detail: Words for the admin's log; empty when all is well.
     """
 
+    choice: Choice
     candidate: Candidate
+    until: float
     verdict: Verdict | None = None
     detail: str = ""
 
@@ -70,7 +74,7 @@ class Pods:
         self.rules = rules
         self._alike = alike
         self._clock = clock
-        self._made: dict[tuple[str, ...], tuple[float, Choice, Shaped]] = {}
+        self._made: dict[tuple[str, ...], Shaped] = {}
         self._decided: dict[int, Verdict] = {}
 
     def known(self, choice: Choice) -> Shaped | None:
@@ -79,9 +83,10 @@ class Pods:
         One of the same name that has become another since, as a share of other nodes or by an
         edit of the map, has none.
         """
-        until, made_for, shaped = self._made.get(choice.key, (0.0, None, None))
-        now_same = made_for is not None and is_same(made_for, choice)
-        return shaped if now_same and self._clock() < until else None
+        shaped = self._made.get(choice.key)
+        if shaped is None or self._clock() >= shaped.until or not is_same(shaped.choice, choice):
+            return None
+        return shaped
 
     def admission(self, candidate: Candidate) -> Verdict | None:
         """What admission has decided of a pod made here; None when the scheduler decides."""
@@ -90,21 +95,21 @@ class Pods:
     async def make(self, choices: Iterable[Choice], *, fresh: bool = False) -> None:
         """Make the pods of these choices; unless ``fresh``, as far as others have none such."""
         wanted, now = list(choices), self._clock()
-        self._made = {key: kept for key, kept in self._made.items() if now < kept[0]}
+        self._made = {key: kept for key, kept in self._made.items() if now < kept.until}
         share = {each.key for each in wanted if not fresh and may_share(self._spawner, each)}
         ground = await self._ground() if len(share) > 1 else None
         if ground is not None:
             wanted = self._borrow(wanted, share, *ground)
         made = await asyncio.gather(*(self._shape(each, fresh=fresh) for each in wanted))
-        until = self._clock() + KEPT_S
-        for choice, shaped in zip(wanted, made, strict=True):
-            self._made[choice.key] = (until, choice, shaped)
-            self._tell(choice, shaped)
-            if ground is not None and choice.key in share and shaped.verdict is None:
-                self._alike.put(ground[0], choice, ground[1], shaped.candidate, until)
+        for shaped in made:
+            key = shaped.choice.key
+            self._made[key] = shaped
+            self._tell(shaped)
+            if ground is not None and key in share and shaped.verdict is None:
+                self._alike.put(ground[0], shaped.choice, ground[1], shaped.candidate, shaped.until)
         self._decided = {
             id(shaped.candidate): shaped.verdict
-            for _, _, shaped in self._made.values()
+            for shaped in self._made.values()
             if shaped.verdict is not None
         }
 
@@ -135,14 +140,16 @@ class Pods:
             if found is None:
                 left.append(choice)
             else:
-                self._made[choice.key] = (found[0], choice, Shaped(found[1]))
+                until, candidate = found
+                self._made[choice.key] = Shaped(choice, candidate, until)
         return left
 
-    def _tell(self, choice: Choice, shaped: Shaped) -> None:
+    def _tell(self, shaped: Shaped) -> None:
         """Tell the admin, once for each fault, why a choice is INVALID for people."""
         invalid = shaped.verdict is not None and shaped.verdict.status is Status.INVALID
         if invalid and is_news(shaped.detail):
-            self._spawner.log.warning("Nobody can start %s: %s", choice.slug, shaped.detail[:500])
+            slug = shaped.choice.slug
+            self._spawner.log.warning("Nobody can start %s: %s", slug, shaped.detail[:500])
 
     async def _shape(self, choice: Choice, *, fresh: bool) -> Shaped:
         namespace = self._spawner.namespace
@@ -151,7 +158,7 @@ class Pods:
         try:
             written = await manifest(self._spawner, choice)
         except Exception as error:  # noqa: BLE001 - a hook of the admin's may raise anything
-            return _unwritable(error)
+            return _unwritable(choice, error, self._clock() + KEPT_S)
         asked = Answer(Outcome.NOT_ASKED)
         if self._dry_run is not None:
             own = frozenset({self._spawner.pvc_name})
@@ -159,8 +166,8 @@ class Pods:
         try:
             found = self._candidate(asked.pod, written)
         except ObjectError as error:
-            return _unwritable(error)
-        return Shaped(found, _admission(asked), asked.detail)
+            return _unwritable(choice, error, self._clock() + KEPT_S)
+        return Shaped(choice, found, self._clock() + KEPT_S, _admission(asked), asked.detail)
 
     def _candidate(
         self, answered: Mapping[str, Any] | None, written: Mapping[str, Any]
@@ -205,11 +212,12 @@ def _personal(
     }
 
 
-def _unwritable(error: Exception) -> Shaped:
+def _unwritable(choice: Choice, error: Exception, until: float) -> Shaped:
     """A setting or hook that fails here would fail at the start too."""
     detail = f"the pod cannot be written: {type(error).__name__}: {error}"
     reason = Reason("Manifest", "the pod cannot be written", False, detail=type(error).__name__)
-    return Shaped(Candidate(_NO_POD), Verdict(Status.INVALID, reasons=(reason,)), detail)
+    verdict = Verdict(Status.INVALID, reasons=(reason,))
+    return Shaped(choice, Candidate(_NO_POD), until, verdict, detail)
 
 
 def _admission(asked: Answer) -> Verdict | None:

@@ -7,16 +7,18 @@ import gc
 
 import pytest
 
-from teamspawner.hub.collecting import give_back, hold_back
+from teamspawner.hub.collecting import give_back, hold_back, set_apart
 
 pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture(autouse=True)
 def usual():
+    gc.unfreeze()
     before = gc.get_threshold()
     yield before
     gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 async def test_full_collections_wait_and_those_of_young_objects_do_not(usual):
@@ -39,3 +41,14 @@ async def test_they_come_back_by_themselves_where_the_cluster_is_never_seen(usua
     hold_back(longest_s=0.01)
     await asyncio.sleep(0.05)
     assert gc.get_threshold() == usual
+
+
+async def test_what_is_there_is_set_apart_once_and_the_rest_is_collected_seldomer(usual):
+    set_apart()
+    apart, seldom = gc.get_freeze_count(), gc.get_threshold()
+    assert apart > 0
+    assert seldom == (*usual[:2], 5 * usual[2])
+    kept = [[] for _ in range(100)]
+    set_apart()
+    assert gc.get_freeze_count() <= apart < apart + len(kept)
+    assert gc.get_threshold() == seldom
