@@ -22,6 +22,8 @@ from teamspawner.offers.model import Choice
 __all__ = ["Alike", "Whose", "is_same", "may_share"]
 
 MOST = 1024
+RENEWED_S = 15.0
+"""How long before its time a pod is written anew."""
 PREFIX = "hub.jupyter.org/"
 _NOT_THE_SCHEDULERS = frozenset({"volume_mounts", "environment", "cmd", "args", "working_dir"})
 """Settings that alter no pod as the scheduler and quotas see it."""
@@ -50,12 +52,19 @@ class Whose(NamedTuple):
         return cls(str(meta["name"]), claim, labels)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
+    """A pod written for somebody.
+
+    Attributes:
+        renewing: Whether somebody has set out to write it anew.
+    """
+
     until: float
     choice: Choice
     candidate: Candidate
     whose: Whose
+    renewing: bool = False
 
 
 class Alike:
@@ -74,6 +83,9 @@ class Alike:
     ) -> tuple[float, Candidate] | None:
         """Return a pod that was written for another person as one's own, and how long it holds.
 
+        Somewhat before that time one person gets none, and writes it anew for all: when it is
+        up nobody else has to wait for that.
+
         Args:
             ground: Equal for people whose plain pods are the same.
             choice: What is chosen.
@@ -82,6 +94,9 @@ class Alike:
         """
         kept = self._kept.get((ground, choice.key))
         if kept is None or now >= kept.until or not is_same(kept.choice, choice):
+            return None
+        if now >= kept.until - RENEWED_S and not kept.renewing:
+            kept.renewing = True
             return None
         return kept.until, _made_over(kept.candidate, kept.whose, whose)
 

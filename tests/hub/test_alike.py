@@ -152,9 +152,9 @@ async def test_hooks_templates_and_functions_are_not_guessed_at(spawners):
 
 async def test_only_ones_own_disk_and_labels_are_put_in():
     alike = Alike(Turns())
-    alike.put(("a",), CHOICE, ADA, ADAS, until=10)
+    alike.put(("a",), CHOICE, ADA, ADAS, until=60)
     until, mine = alike.get(("a",), CHOICE, BOB, now=9)
-    assert until == 10
+    assert until == 60
     assert mine.name == "jupyter-bob"
     assert dict(mine.pod.labels) == {**BOB.labels, "teamspawner/tier": "small"}
     assert [use.name for use in mine.pod.spec.volumes] == ["claim-bob", "team-data"]
@@ -162,7 +162,7 @@ async def test_only_ones_own_disk_and_labels_are_put_in():
 
 async def test_the_label_of_a_start_makes_no_other_choice_of_it():
     alike = Alike(Turns())
-    alike.put(("a",), CHOICE, ADA, ADAS, until=10)
+    alike.put(("a",), CHOICE, ADA, ADAS, until=60)
     begun = replace(CHOICE, labels={**CHOICE.labels, "teamspawner/start": "token"})
     assert alike.get(("a",), begun, BOB, now=9) is not None
     other = replace(CHOICE, labels={**CHOICE.labels, "teamspawner/team": "other"})
@@ -171,11 +171,21 @@ async def test_the_label_of_a_start_makes_no_other_choice_of_it():
 
 async def test_what_is_too_old_or_chosen_otherwise_or_made_from_something_else_is_not_taken():
     alike = Alike(Turns())
-    alike.put(("a",), CHOICE, ADA, ADAS, until=10)
-    assert alike.get(("a",), CHOICE, BOB, now=10) is None
+    alike.put(("a",), CHOICE, ADA, ADAS, until=60)
+    assert alike.get(("a",), CHOICE, BOB, now=60) is None
     assert alike.get(("b",), CHOICE, BOB, now=9) is None
     other = replace(CHOICE, profile={**PLAIN, "kubespawner_override": {"cpu_guarantee": 9}})
     assert alike.get(("a",), other, BOB, now=9) is None
+
+
+async def test_a_pod_is_written_anew_for_all_by_one_person_somewhat_before_its_time():
+    alike = Alike(Turns())
+    alike.put(("a",), CHOICE, ADA, ADAS, until=60)
+    assert alike.get(("a",), CHOICE, BOB, now=44) is not None
+    assert alike.get(("a",), CHOICE, BOB, now=45) is None
+    assert alike.get(("a",), CHOICE, BOB, now=45) is not None
+    alike.put(("a",), CHOICE, ADA, ADAS, until=105)
+    assert alike.get(("a",), CHOICE, BOB, now=61) is not None
 
 
 @pytest.mark.parametrize(
