@@ -14,8 +14,9 @@ __all__ = ["give_back", "hold_back", "set_apart"]
 
 _NEVER = 1 << 20
 """Collections of the middle generation between two of all; what was set before is added."""
-_SELDOMER = 5
-"""With little to compare growth with, full collections would be due far too often."""
+_SELDOM = 50
+"""The same afterwards, at least: with little to compare growth with, the usual ten would make
+full collections far too often."""
 
 
 def hold_back(longest_s: float = 60.0) -> None:
@@ -44,5 +45,5 @@ def set_apart() -> None:
     """
     if not gc.get_freeze_count():
         gc.freeze()
-        young, middle, old = gc.get_threshold()
-        gc.set_threshold(young, middle, old * _SELDOMER)
+    young, middle, old = gc.get_threshold()
+    gc.set_threshold(young, middle, max(old, _SELDOM))

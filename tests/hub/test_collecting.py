@@ -14,9 +14,10 @@ pytestmark = pytest.mark.asyncio
 
 @pytest.fixture(autouse=True)
 def usual():
-    gc.unfreeze()
     before = gc.get_threshold()
-    yield before
+    gc.unfreeze()
+    gc.set_threshold(700, 10, 10)
+    yield gc.get_threshold()
     gc.set_threshold(*before)
     gc.unfreeze()
 
@@ -47,8 +48,14 @@ async def test_what_is_there_is_set_apart_once_and_the_rest_is_collected_seldome
     set_apart()
     apart, seldom = gc.get_freeze_count(), gc.get_threshold()
     assert apart > 0
-    assert seldom == (*usual[:2], 5 * usual[2])
+    assert seldom == (*usual[:2], 50)
     kept = [[] for _ in range(100)]
     set_apart()
     assert gc.get_freeze_count() <= apart < apart + len(kept)
     assert gc.get_threshold() == seldom
+
+
+async def test_who_makes_them_seldomer_still_is_left_that(usual):
+    gc.set_threshold(*usual[:2], 400)
+    set_apart()
+    assert gc.get_threshold()[2] == 400
