@@ -36,8 +36,8 @@ test: setup lint   ## all tests, then those of the hub again on the chart's vers
 	$(NEWEST)/bin/pytest
 	$(CHART)/bin/pytest tests/hub tests/chart tests/controlplane/test_journey.py
 
-test-fast: $(NEWEST)/.ready   ## the tests to run while working, under three minutes
-	$(NEWEST)/bin/pytest -n 2 -m 'not controlplane and not browser and not slow'
+test-fast: $(NEWEST)/.ready   ## the tests to run while working, about three minutes
+	$(NEWEST)/bin/pytest -n 2 --dist loadscope -m 'not controlplane and not browser and not slow'
 
 lint: $(NEWEST)/.ready   ## style, types, layers
 	$(NEWEST)/bin/ruff check .
