@@ -180,7 +180,7 @@ async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 
     from teamspawner.cluster.connect import Connection
     from teamspawner.cluster.source import Settings
     from teamspawner.cluster.watch import Watcher
-    from teamspawner.hub.collecting import give_back, hold_back, set_apart
+    from teamspawner.hub.collecting import hold_back, set_apart
 
     watcher = Watcher(
         Connection(_configuration(url)),
@@ -197,7 +197,6 @@ async def ours(url: str, *, streamed: bool, binary: bool = True, pages: float = 
     if pages:
         serving = asyncio.create_task(_serve(watcher, FitIndex(Rules()), pages, begun, first))
     await watcher.synced()
-    give_back()
     set_apart()  # as the hub does, too
     snapshot = watcher.snapshot()
     if serving is not None:

@@ -178,8 +178,8 @@ class Pods:
         """Keep a pod that is on a node; tell whether that can alter a verdict."""
         before = self._places.get(uid)
         if before is not None:
-            same = before.kind.pod is kind.pod or before.kind.pod == kind.pod
-            if same and before.node == node:
+            held = before.kind.pod
+            if before.node == node and (held is kind.pod or held == kind.pod):
                 return False
             self._displace(uid)
         elif self.waiting:

@@ -41,8 +41,10 @@ def give_back() -> None:
 def set_apart() -> None:
     """Leave all that is there now out of collections, and make full ones of the rest seldomer.
 
-    Done once: what is set apart and goes nevertheless is freed, cycles excepted.
+    Full ones that were held back are given back. Things are set apart once: what goes
+    nevertheless is freed, cycles excepted.
     """
+    give_back()
     if not gc.get_freeze_count():
         gc.freeze()
     young, middle, old = gc.get_threshold()

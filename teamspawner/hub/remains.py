@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 from kubernetes_asyncio.client import ApiException, V1DeleteOptions, V1Preconditions
 
+from teamspawner.cluster.decode import FINISHED
 from teamspawner.offers.labels import START_LABEL
 from teamspawner.offers.reservations import Ledger
 
@@ -39,8 +40,6 @@ ANSWER_S = 10.0
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 _NO_POD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What comes of reading an answer that is no pod, as a proxy between may give."""
-
-_FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +165,4 @@ async def _delete(pod: Mapping[str, Any], making: Making, api: Any) -> None:
 def _is_that(pod: Mapping[str, Any], making: Making) -> bool:
     """Whether this is the pod, and holds something."""
     labels = pod["metadata"].get("labels") or {}
-    return labels.get(START_LABEL) == making.token and pod["status"].get("phase") not in _FINISHED
+    return labels.get(START_LABEL) == making.token and pod["status"].get("phase") not in FINISHED

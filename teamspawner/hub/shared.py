@@ -16,7 +16,7 @@ from teamspawner.cluster.connect import Connection
 from teamspawner.cluster.watch import Watcher, for_loop
 from teamspawner.hub import metrics
 from teamspawner.hub.alike import Alike
-from teamspawner.hub.collecting import give_back, hold_back, set_apart
+from teamspawner.hub.collecting import hold_back, set_apart
 from teamspawner.hub.dryrun import DryRun
 from teamspawner.hub.holdings import Holdings
 from teamspawner.hub.remains import Remains
@@ -83,7 +83,6 @@ class Shared:
         await self.watcher.synced(FIRST_SYNC_S)
         if not self._settled and self.watcher.status().synced:
             self._settled = True
-            give_back()
             set_apart()
 
     @property
